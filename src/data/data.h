@@ -1,0 +1,44 @@
+/* Inside of a data set: two parts whose samples stay in their stored type until they are asked for. */
+#ifndef COSET_DATA_DATA_H
+#define COSET_DATA_DATA_H
+
+#include <coset/data.h>
+
+#include "exec/batch.h"
+
+/* x keeps the file's element type and layout; data_fill applies scale, mean, std and layout. */
+typedef struct data_part {
+    int64_t rows;
+    tensor *x;    /* [rows, ...]; NULL: no rows */
+    float *y;     /* [rows, y_width] regression; NULL: none */
+    int64_t *label; /* [rows] classification; NULL: none */
+} data_part;
+
+struct coset_data {
+    char *name; /* path, for messages */
+    char digest[65]; /* sha256 of the file; "" for data in memory */
+    data_part train, test;
+    shape sample; /* shape of one sample of x as data_fill gives it */
+    int64_t y_width, n_classes;
+    coset_layout layout;
+    double scale;
+    float *mean, *std; /* per channel (image layouts) or per feature; NULL: none */
+    int64_t n_channels;
+};
+
+/* Writes samples index[0..count) (NULL: first, first + 1, ...) as f32 rows. */
+COSET_MUST_USE coset_status data_fill(coset_ctx *ctx, const coset_data *data, const data_part *part,
+                                      const int64_t *index, int64_t first, int64_t count,
+                                      float *out);
+
+/* A batch source over a part (index [samples] chooses rows; NULL: all rows in order). The view is
+ * filled by the caller and must outlive the source. Single-input models only: input 0 is x. */
+typedef struct data_view {
+    const coset_data *data;
+    const data_part *part;
+    const int64_t *index; /* borrowed */
+    int64_t samples;
+} data_view;
+batch_source data_source(data_view *view);
+
+#endif

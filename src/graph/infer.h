@@ -1,0 +1,23 @@
+/* Shape inference driver: specialises a graph to concrete input shapes and folds what is constant. */
+#ifndef COSET_GRAPH_INFER_H
+#define COSET_GRAPH_INFER_H
+
+#include "graph/op.h"
+
+typedef struct graph_facts graph_facts;
+
+/* Everything that can be known of every value once the graph inputs have these shapes. Constants
+ * are folded by running the operators' own kernels, up to 2^20 elements a result.
+ *   input_shapes  [graph->n_inputs] known shapes; NULL: the declared ones with symbolic dimensions
+ *                 set to 1; an entry of unknown rank: as declared
+ * Nodes without an operator row, or whose inputs are unknown, leave their outputs as declared in the
+ * file, or unknown. Errors: COSET_EFORMAT naming the node whose inputs do not fit; COSET_EMEMORY. */
+COSET_MUST_USE coset_status graph_infer(coset_ctx *ctx, const coset_graph *graph,
+                                        const shape *input_shapes, graph_facts **facts_out);
+const fact *graph_fact(const graph_facts *facts, int32_t value); /* value -1: the fact of an absent input */
+void graph_facts_free(coset_ctx *ctx, graph_facts *facts);
+
+/* Fills the in and out facts of a node (arrays of n_inputs and n_outputs facts). */
+void graph_node_facts(const graph_facts *facts, const graph_node *node, fact *in_out, fact *out_out);
+
+#endif
