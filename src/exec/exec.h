@@ -23,7 +23,8 @@ COSET_MUST_USE coset_status executor_new(coset_ctx *ctx, const coset_graph *grap
 COSET_MUST_USE coset_status executor_run(executor *self, const array *inputs);
 
 /* A graph output, graph input, tap or constant after a run; lent until the next run or free.
- * NULL for any other value. */
+ * NULL for any other value, and for inputs and constants that the run does not read. A graph input
+ * that is neither output nor tap is the array that was passed to the run. */
 const array *executor_value(const executor *self, int32_t value);
 
 size_t executor_workspace(const executor *self); /* bytes */
