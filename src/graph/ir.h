@@ -82,6 +82,7 @@ struct coset_graph {
     graph_value *values;
     int64_t n_inputs, n_outputs; /* inputs: those that are not initialisers */
     int32_t *inputs, *outputs;
+    int64_t nodes_capacity, values_capacity, inputs_capacity, outputs_capacity;
     arena arena; /* names, attributes, index arrays */
     graph_source *source;
     bool changed; /* differs from the source bytes */
@@ -92,6 +93,9 @@ struct coset_graph {
 /* An empty graph. Add values and nodes, then graph_check. */
 COSET_MUST_USE coset_status graph_new(coset_ctx *ctx, const char *name, int64_t opset,
                                       coset_graph **graph_out);
+/* Makes room for this many nodes and values in all, so that adding them does not copy. */
+COSET_MUST_USE coset_status graph_reserve(coset_ctx *ctx, coset_graph *graph, int64_t n_nodes,
+                                          int64_t n_values);
 /* Adds a value; the name is copied. Names must be unique (checked by graph_check).
  * The returned id is stable; pointers into values[] are not until the graph is finished. */
 COSET_MUST_USE coset_status graph_add_value(coset_ctx *ctx, coset_graph *graph, const char *name,
@@ -106,15 +110,25 @@ COSET_MUST_USE coset_status graph_add_node(coset_ctx *ctx, coset_graph *graph, c
  * retained). attr->name and data are borrowed. */
 COSET_MUST_USE coset_status graph_add_attr(coset_ctx *ctx, coset_graph *graph, int32_t node,
                                            const graph_attr *attr);
-/* Lists a value as graph input / output. */
+/* Says which values of this graph the node's subgraphs read; the ids are copied. */
+COSET_MUST_USE coset_status graph_set_captures(coset_ctx *ctx, coset_graph *graph, int32_t node,
+                                               const int32_t *values, int32_t n_values);
+/* Lists a value as graph input / output. An initialiser or constant only gets the mark is_input. */
 COSET_MUST_USE coset_status graph_add_input(coset_ctx *ctx, coset_graph *graph, int32_t value);
 COSET_MUST_USE coset_status graph_add_output(coset_ctx *ctx, coset_graph *graph, int32_t value);
-/* Gives a value constant data; takes a reference of its own. Marks the value changed. */
+/* Gives a value constant data; takes a reference of its own. Sets the value's element type and shape
+ * and marks it changed. A value that no node produces becomes an initialiser in graph_check. */
 void graph_set_constant(coset_ctx *ctx, coset_graph *graph, int32_t value, tensor *constant);
+
+/* Gives one input of a node a private copy of the constant that it shares with other readers: a new
+ * initialiser with a name derived from the old one. The node is marked rewired. */
+COSET_MUST_USE coset_status graph_copy_constant(coset_ctx *ctx, coset_graph *graph, int32_t node,
+                                                int32_t input, int32_t *value_out);
 
 /* Validates and finishes a graph: unique names, every input defined, single producers, no cycle
  * (sorts nodes topologically, stable), operator arity and required attributes where the operator is
- * known (binds node->op), dims and element types of constants; fills producers and consumers.
+ * known (binds node->op), dims and element types of constants; fills producers and consumers. Nodes that
+ * are in order keep their places; another one moves in front of the first node that needs it.
  * Errors: COSET_EFORMAT naming file, node and operator, what was expected and what was found.
  * Cost: O(nodes + values + edges). */
 COSET_MUST_USE coset_status graph_check(coset_ctx *ctx, coset_graph *graph);
