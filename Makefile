@@ -4,34 +4,36 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 JOBS ?= $(shell nproc)
 CMAKE_ARGS ?=
-# Of ctest, for test and asan, such as CTEST_ARGS='-L unit'.
+# Of ctest, for test and asan; CTEST_ARGS='-L unit' runs one suite.
 CTEST_ARGS ?=
+
+CONFIGURE = cmake --log-level=NOTICE --preset
 
 export CMAKE_BUILD_PARALLEL_LEVEL = $(JOBS)
 
 .PHONY: all demo test asan fuzz bench format check-format install clean setup setup-ci
 
 all: setup
-	cmake --preset release $(CMAKE_ARGS)
+	@$(CONFIGURE) release $(CMAKE_ARGS)
 	cmake --build build/release
 
 demo: all
 	build/release/coset demo
 
 test: setup
-	cmake --preset dev $(CMAKE_ARGS)
+	@$(CONFIGURE) dev $(CMAKE_ARGS)
 	cmake --build build/dev
 	@scripts/judge.sh
 	@scripts/test.sh build/dev -j $(JOBS) $(CTEST_ARGS)
 
 asan: setup
-	cmake --preset asan $(CMAKE_ARGS)
+	@$(CONFIGURE) asan $(CMAKE_ARGS)
 	cmake --build build/asan
 	@scripts/judge.sh
 	@scripts/test.sh build/asan -j $(JOBS) $(CTEST_ARGS)
 
 fuzz: setup-ci
-	cmake --preset fuzz $(CMAKE_ARGS)
+	@$(CONFIGURE) fuzz $(CMAKE_ARGS)
 	cmake --build build/fuzz --target fuzz_targets
 	@scripts/fuzz.sh build/fuzz $(FUZZ_SECONDS)
 

@@ -9,7 +9,7 @@
 #   COSET_ONNX_TESTDATA  the official cases: folders node, simple    default: those of libonnx-testdata
 #   COSET_JUDGE          Python with onnx, onnxruntime and numpy     default: the one that scripts/judge.sh makes
 #   COSET_REQUIRE_JUDGE  1: what cannot ask the judge fails instead of skipping
-# A test that cannot run at all exits 77; one that leaves a part out prints a line "SKIP: what: why".
+# A test that cannot run at all exits 77; one that leaves a part out prints a line "SKIP: what and why".
 set -euo pipefail
 
 suite=$1
@@ -37,7 +37,7 @@ if [ -x "${COSET_JUDGE:-}" ]; then
 else
     unset COSET_JUDGE
     if [ "$suite" = judge ]; then
-        echo "SKIP: $(basename "$tmp"): no Python with onnx and onnxruntime (scripts/judge.sh makes one)"
+        echo "SKIP: no Python with onnx and onnxruntime (scripts/judge.sh makes one)"
         if [ "${COSET_REQUIRE_JUDGE:-}" = 1 ]; then exit 1; fi
         exit 77
     fi
@@ -45,6 +45,10 @@ fi
 
 # With as many tests at once as processors, threads that spin while they wait would take time from each other.
 export OMP_WAIT_POLICY=passive
+
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+# An allocation too large for the sanitizer fails, as it would without it, instead of ending the test.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-allocator_may_return_null=1}
 
 rm -rf "$tmp"
 mkdir -p "$tmp"
