@@ -87,6 +87,9 @@ COSET_MUST_USE coset_status tensor_to_f64(coset_ctx *ctx, const tensor *self, do
 COSET_MUST_USE coset_status tensor_from_f64(coset_ctx *ctx, coset_dtype dtype, const shape *shape,
                                             const double *values, tensor **tensor_out);
 
+/* One element of a floating tensor. */
+double tensor_value(const tensor *self, int64_t index);
+
 /* Brings every element to what its declared type can hold: integers wrap to their width, bool to
  * 0 or 1, f16 and smaller floats round. Nothing to do for F32, F64 and I64. */
 void array_normalise(array *self);

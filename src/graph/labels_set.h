@@ -1,0 +1,31 @@
+/* Inside of a label set: shared by the label rules and the run over a graph. */
+#ifndef COSET_GRAPH_LABELS_SET_H
+#define COSET_GRAPH_LABELS_SET_H
+
+#include "graph/labels.h"
+
+struct label_set {
+    coset_ctx *ctx;
+    const coset_graph *graph;
+    const graph_facts *facts;
+    arena arena;
+    int64_t count, capacity;
+    int64_t *parent;     /* union-find forest */
+    int32_t *frozen_by;  /* node that froze a root; -1: a graph input or output */
+    const char **reason; /* why; NULL: not frozen */
+    int64_t reason_capacity, by_capacity;
+    label_array *of_value; /* [n_values] */
+    label_slot *slots;
+    int64_t n_slots, slots_capacity;
+    int32_t node; /* being processed; -1 outside */
+};
+
+/* Elements of a label array. */
+int64_t label_elements(const label_array *self);
+/* Removes axes' extent where labels do not vary along them. */
+void label_shrink(label_array *self);
+/* Copy of `labels` with the dims of `dims` (each either equal, or 1 in labels: repeated). */
+COSET_MUST_USE coset_status label_expand(label_set *set, const label_array *labels,
+                                         const int64_t *dims, label_array *expanded_out);
+
+#endif

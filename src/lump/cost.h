@@ -1,0 +1,23 @@
+/* What a model costs as a function of the widths of its groups. */
+#ifndef COSET_LUMP_COST_H
+#define COSET_LUMP_COST_H
+
+#include "graph/groups.h"
+
+typedef struct cost_model cost_model;
+
+/* Parameters and MACs as functions of the kept units of every group: exact for constants that are
+ * read once; a constant with several readers counts once for every different way in which it may be
+ * cut once it is cut. Cost: O(slots). */
+COSET_MUST_USE coset_status cost_model_new(coset_ctx *ctx, const coset_graph *graph,
+                                           const graph_facts *facts, const graph_groups *groups,
+                                           cost_model **model_out);
+/* widths [groups->n] kept units of every group. */
+int64_t cost_params(const cost_model *self, const int64_t *widths);
+int64_t cost_macs(const cost_model *self, const int64_t *widths);
+/* Change of the cost when one group goes from its width to `width`: cheaper than two evaluations. */
+int64_t cost_params_change(const cost_model *self, const int64_t *widths, int64_t group, int64_t width);
+int64_t cost_macs_change(const cost_model *self, const int64_t *widths, int64_t group, int64_t width);
+void cost_model_free(coset_ctx *ctx, cost_model *self);
+
+#endif
