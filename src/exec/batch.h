@@ -16,28 +16,40 @@ typedef struct batch_source {
 
 typedef struct batch_runner batch_runner;
 
-/* Finds how the model takes batches. In this order: a symbolic leading dimension (or one that can be
- * overridden: inference succeeds with another leading dimension on every input and every output's
- * leading dimension follows) takes `batch` samples at a time; otherwise the declared leading
- * dimension is the batch and the last one is padded by repeating its last sample.
+/* Finds how the model takes batches. In this order: a leading dimension that can be chosen, symbolic
+ * or not (inference succeeds with another leading dimension on every input, and the leading dimension
+ * of every output and tap follows) takes `batch` samples at a time; otherwise the declared leading
+ * dimension (1 if symbolic) is the batch and the last one is padded by repeating its last sample. An
+ * input whose samples fill its whole declared shape, leading dimension included, has no batch axis:
+ * such a model runs sample by sample.
  *   sample_shapes  [n_inputs] shapes of one sample without the batch axis, as the data has them; any
  *                  shape with the element count that the model expects is accepted (a symbolic inner
  *                  dimension takes the data's); borrowed
  *   batch          samples per run; 0: chosen so that the workspace stays below about 64 MB
- * Errors: COSET_EARGUMENT naming the input, the shape it expects and the shape of the data. */
+ *   taps           [n_taps] value ids to read besides the outputs; copied
+ *   graph          borrowed for the runner's life
+ * Errors: COSET_EARGUMENT naming the input, the shape it expects and the shape of the data; those of
+ * executor_new. */
 COSET_MUST_USE coset_status batch_runner_new(coset_ctx *ctx, const coset_graph *graph,
                                              const shape *sample_shapes, int64_t batch,
                                              const int32_t *taps, int64_t n_taps,
                                              batch_runner **runner_out);
 
 /* Called once per batch, in order; `values` answers executor_value for outputs and taps, of which the
- * first `count` samples along the leading dimension are meant (later ones are padding). */
+ * first `count` samples along the leading dimension are meant (later ones are padding; a last batch
+ * may also come in smaller arrays without padding: use batch_sample_elements). */
 typedef coset_status (*batch_visit)(coset_ctx *ctx, void *user, int64_t first, int64_t count,
                                     const executor *values);
 
+/* Runs all samples of the source. stage names the work for progress; NULL: no progress. */
 COSET_MUST_USE coset_status batch_run(coset_ctx *ctx, batch_runner *runner,
                                       const batch_source *source, const char *stage,
                                       batch_visit visit, void *user);
+/* Runs samples [first, first + count) of the source, 1 <= count <= batch_size, and lends the executor
+ * that holds their values until the next step. For work that drives several models side by side. */
+COSET_MUST_USE coset_status batch_step(coset_ctx *ctx, batch_runner *runner,
+                                       const batch_source *source, int64_t first, int64_t count,
+                                       const executor **values_out);
 /* Elements of an output or tap per sample (its element count / the batch). */
 int64_t batch_sample_elements(const batch_runner *runner, int32_t value);
 /* Shape of an output or tap for the runner's batch. */
