@@ -1,5 +1,5 @@
 # What the library is linked to: one interface target, coset_dependencies.
-# coset_pc_requires and coset_pc_libs say the same to users of the static library, in coset.pc.
+# coset_pc_libs says the same to users of the static library, in coset.pc.
 
 find_package(PkgConfig REQUIRED)
 foreach(package IN ITEMS openblas lapacke libprotobuf-c jansson zlib libmd)
@@ -12,19 +12,22 @@ target_link_libraries(coset_dependencies INTERFACE
     PkgConfig::openblas PkgConfig::lapacke PkgConfig::libprotobuf-c PkgConfig::jansson PkgConfig::zlib
     PkgConfig::libmd m)
 
-set(coset_pc_requires "openblas lapacke libprotobuf-c jansson zlib libmd")
-set(coset_pc_libs "-lm")
+# Not Requires.private: pkg-config --static would then ask for what only a static OpenBLAS needs, such as gfortran.
+set(coset_pc_libs ${openblas_LDFLAGS} ${lapacke_LDFLAGS} ${libprotobuf-c_LDFLAGS} ${jansson_LDFLAGS} ${zlib_LDFLAGS}
+    ${libmd_LDFLAGS} -lm)
 
 if(COSET_OPENMP)
     find_package(OpenMP REQUIRED COMPONENTS C)
     target_link_libraries(coset_dependencies INTERFACE OpenMP::OpenMP_C)
     foreach(name IN LISTS OpenMP_C_LIB_NAMES)
-        string(PREPEND coset_pc_libs "-l${name} ")
+        list(APPEND coset_pc_libs "-l${name}")
     endforeach()
 else()
     # Pragmas for threads are ignored, those for vector instructions still hold.
     target_compile_options(coset_dependencies INTERFACE -fopenmp-simd -Wno-unknown-pragmas)
 endif()
+
+list(JOIN coset_pc_libs " " coset_pc_libs)
 
 # A pthread OpenBLAS would spin its own pool beside ours. Debian chooses the one that is loaded by its alternatives.
 if(NOT CMAKE_CROSSCOMPILING AND NOT DEFINED COSET_OPENBLAS_IS_OPENMP)
