@@ -145,7 +145,8 @@ coset_status unary_forward(op_call *call, unary_kernel f32, unary_kernel i64, co
                            "cannot compute with input 0 of type %s", coset_dtype_name(in->dtype));
         goto done;
     }
-    const size_t size = array_element_size(in->dtype);
+    const size_t in_size = array_element_size(in->dtype);
+    const size_t out_size = array_element_size(out->dtype);
     const int64_t n = array_count(in);
     const int parts = thread_count(call, n);
 #pragma omp parallel for if (parts > 1) num_threads(parts) schedule(static)
@@ -154,8 +155,8 @@ coset_status unary_forward(op_call *call, unary_kernel f32, unary_kernel i64, co
         const int64_t step = (n / parts + 16) / 16 * 16;
         const int64_t first = part * step, last = first + step < n ? first + step : n;
         if (first < last)
-            kernel((const char *)in->data + (size_t)first * size,
-                   (char *)out->data + (size_t)first * size, last - first, param);
+            kernel((const char *)in->data + (size_t)first * in_size,
+                   (char *)out->data + (size_t)first * out_size, last - first, param);
     }
     array_normalise(out);
 done:
@@ -278,6 +279,13 @@ coset_status binary_forward(op_call *call, binary_kernel kernel, const char *fai
     array_normalise(out);
 done:
     return status;
+}
+
+int64_t int64_truncate(double x)
+{
+    if (x >= 0x1p63) return INT64_MAX;
+    if (x < -0x1p63) return INT64_MIN;
+    return x == x ? (int64_t)x : 0;
 }
 
 coset_status copy_forward(op_call *call)

@@ -50,6 +50,9 @@ COSET_MUST_USE coset_status unary_forward(op_call *call, unary_kernel f32, unary
 COSET_MUST_USE coset_status binary_forward(op_call *call, binary_kernel kernel,
                                            const char *failure);
 
+/* Toward zero; what int64 cannot hold goes to its nearest end, NaN to 0. */
+int64_t int64_truncate(double x);
+
 /* Copies input 0 to output 0 (which has as many elements of the same type). */
 COSET_MUST_USE coset_status copy_forward(op_call *call);
 

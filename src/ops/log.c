@@ -1,0 +1,24 @@
+/* Log: y = ln x. */
+#include <math.h>
+
+#include "ops/elementwise.h"
+
+UNARY_KERNEL(log_f32, float, logf(x))
+
+static coset_status forward(op_call *call)
+{
+    return unary_forward(call, log_f32, NULL, NULL);
+}
+
+const coset_op op_log = {
+    .type = "Log",
+    .domain = "",
+    .since = 1,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .infer = infer_same_float,
+    .forward = forward,
+    .labels = labels_unary,
+};
