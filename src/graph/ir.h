@@ -125,6 +125,11 @@ void graph_set_constant(coset_ctx *ctx, coset_graph *graph, int32_t value, tenso
 COSET_MUST_USE coset_status graph_copy_constant(coset_ctx *ctx, coset_graph *graph, int32_t node,
                                                 int32_t input, int32_t *value_out);
 
+/* Puts an Add of a new constant behind a value: its readers (and a graph output of that name, which
+ * keeps its name) see the sum. Takes a reference of its own to `constant`. */
+COSET_MUST_USE coset_status graph_insert_add(coset_ctx *ctx, coset_graph *graph, int32_t value,
+                                             tensor *constant);
+
 /* Validates and finishes a graph: unique names, every input defined, single producers, no cycle
  * (sorts nodes topologically, stable), operator arity and required attributes where the operator is
  * known (binds node->op), dims and element types of constants; fills producers and consumers. Nodes that

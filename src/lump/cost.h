@@ -12,12 +12,13 @@ typedef struct cost_model cost_model;
 COSET_MUST_USE coset_status cost_model_new(coset_ctx *ctx, const coset_graph *graph,
                                            const graph_facts *facts, const graph_groups *groups,
                                            cost_model **model_out);
-/* widths [groups->n] kept units of every group. */
-int64_t cost_params(const cost_model *self, const int64_t *widths);
-int64_t cost_macs(const cost_model *self, const int64_t *widths);
-/* Change of the cost when one group goes from its width to `width`: cheaper than two evaluations. */
-int64_t cost_params_change(const cost_model *self, const int64_t *widths, int64_t group, int64_t width);
-int64_t cost_macs_change(const cost_model *self, const int64_t *widths, int64_t group, int64_t width);
+typedef enum cost_kind { COST_PARAMS, COST_MACS } cost_kind;
+
+/* widths [groups->n] kept units of every group. Cost: O(constants). */
+int64_t cost_of(const cost_model *self, cost_kind kind, const int64_t *widths);
+/* Change when one group goes to `width`. Cost: O(constants that the group touches). */
+int64_t cost_change(const cost_model *self, cost_kind kind, const int64_t *widths, int64_t group,
+                    int64_t width);
 void cost_model_free(coset_ctx *ctx, cost_model *self);
 
 #endif

@@ -1,0 +1,75 @@
+/* Small rewrites of a graph under construction. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "graph/ir.h"
+
+/* A name that no value of the graph has, from a stem. */
+static coset_status fresh_name(coset_ctx *ctx, coset_graph *graph, const char *stem, char **name_out)
+{
+    coset_status status = COSET_OK;
+    map names = {NULL, 0, 0};
+    char *name = NULL;
+    for (int64_t v = 0; v < graph->n_values; v++)
+        TRY(map_set(ctx, &names, graph->values[v].name, v, NULL));
+    for (int64_t k = 1;; k++) {
+        TRY(ctx_format(ctx, &name, "%s_%lld", stem, (long long)k));
+        if (map_get(&names, name, -1) < 0) break;
+        ctx_free(ctx, name);
+        name = NULL;
+    }
+    *name_out = name;
+    name = NULL;
+done:
+    ctx_free(ctx, name);
+    map_free(ctx, &names);
+    return status;
+}
+
+static coset_status add_fresh_value(coset_ctx *ctx, coset_graph *graph, int32_t like,
+                                    int32_t *value_out)
+{
+    char *name = NULL;
+    coset_status status = fresh_name(ctx, graph, graph->values[like].name, &name);
+    if (status == COSET_OK) status = graph_add_value(ctx, graph, name, value_out);
+    ctx_free(ctx, name);
+    return status;
+}
+
+coset_status graph_copy_constant(coset_ctx *ctx, coset_graph *graph, int32_t node, int32_t input,
+                                 int32_t *value_out)
+{
+    coset_status status = COSET_OK;
+    int32_t old = graph->nodes[node].inputs[input], copy = -1;
+    TRY(add_fresh_value(ctx, graph, old, &copy));
+    graph->values[copy].is_initialiser = true;
+    graph->values[copy].dtype = graph->values[old].dtype;
+    graph_set_constant(ctx, graph, copy, graph->values[old].constant);
+    graph->nodes[node].inputs[input] = copy;
+    graph->nodes[node].rewired = true;
+    *value_out = copy;
+done:
+    return status;
+}
+
+coset_status graph_insert_add(coset_ctx *ctx, coset_graph *graph, int32_t value, tensor *constant)
+{
+    coset_status status = COSET_OK;
+    int32_t before = -1, bias = -1, producer = graph->values[value].producer;
+    TRY(add_fresh_value(ctx, graph, value, &before));
+    graph->values[before].dtype = graph->values[value].dtype;
+    graph->values[before].shape = graph->values[value].shape;
+    TRY(add_fresh_value(ctx, graph, value, &bias));
+    graph->values[bias].is_initialiser = true;
+    graph_set_constant(ctx, graph, bias, constant);
+    graph_node *node = &graph->nodes[producer];
+    for (int32_t o = 0; o < node->n_outputs; o++)
+        if (node->outputs[o] == value) node->outputs[o] = before;
+    node->rewired = true;
+    const int32_t inputs[2] = {before, bias};
+    TRY(graph_add_node(ctx, graph, graph->values[bias].name, "", "Add", inputs, 2, &value, 1, NULL));
+    graph->changed = true;
+done:
+    return status;
+}

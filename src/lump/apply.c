@@ -1,0 +1,345 @@
+/* Applies a plan to a graph. */
+#include <math.h>
+#include <string.h>
+
+#include "linalg/blas.h"
+#include "lump/axis.h"
+
+typedef struct applier {
+    coset_ctx *ctx;
+    const coset_graph *graph;
+    const graph_facts *facts;
+    const graph_groups *groups;
+    const coset_plan *plan;
+    coset_graph *out;
+    axis_map *maps;  /* [n_slots] */
+    double **shifts; /* [n_contractions] what the lumpings' shifts add to its outputs; NULL: nothing */
+    int64_t *shift_size;
+} applier;
+
+/* ---- new constants ---- */
+
+static const contraction *contraction_of_bias(const applier *self, int32_t node, int32_t value)
+{
+    for (int64_t c = 0; c < self->groups->n_contractions; c++) {
+        const contraction *at = &self->groups->contractions[c];
+        if (at->bias_node == node && at->bias == value) return at;
+    }
+    return NULL;
+}
+
+static coset_status finish(applier *self, const tensor *old, int axis_a, int64_t size_a, int axis_b,
+                           int64_t size_b, const double *values, tensor **tensor_out)
+{
+    shape dims = old->shape;
+    if (axis_a >= 0) dims.dims[axis_a] = size_a;
+    if (axis_b >= 0) dims.dims[axis_b] = size_b;
+    return tensor_from_f64(self->ctx, old->dtype, &dims, values, tensor_out);
+}
+
+/* W' = R W L, and what the shifts of the input units add to the outputs. */
+static coset_status new_weight(applier *self, int64_t index, tensor **tensor_out)
+{
+    coset_status status = COSET_OK;
+    const contraction *at = &self->groups->contractions[index];
+    const tensor *old = self->graph->values[at->weight].constant;
+    int out_axis = self->groups->slots[at->out_slot].axis;
+    int in_axis = self->groups->slots[at->in_slot].axis;
+    const axis_map *out_map = &self->maps[at->out_slot], *in_map = &self->maps[at->in_slot];
+    axis_block reduced = {0}, lifted = {0};
+    double *sums = NULL;
+    *tensor_out = NULL;
+    if (out_map->identity && in_map->identity) goto done;
+    TRY(axis_reduce(self->ctx, out_map, old, out_axis, false, &reduced));
+    shape dims = old->shape;
+    dims.dims[out_axis] = out_map->new_size;
+    reduced.outer = shape_product(&dims, 0, in_axis);
+    reduced.size = in_map->size;
+    reduced.inner = shape_product(&dims, in_axis + 1, dims.rank);
+    TRY(ctx_alloc(self->ctx, reduced.outer * reduced.inner, sizeof *sums, &sums));
+    if (axis_shift(in_map, &reduced, sums)) {
+        /* Sum what is left besides the output axis: the taps. */
+        int64_t width = out_map->new_size, total = reduced.outer * reduced.inner;
+        double *shift = NULL;
+        TRY(ctx_alloc(self->ctx, width, sizeof *shift, &shift));
+        self->shifts[index] = shift;
+        self->shift_size[index] = width;
+        int64_t below = 1;
+        for (int a = out_axis + 1; a < dims.rank; a++)
+            if (a != in_axis) below *= dims.dims[a];
+        for (int64_t i = 0; i < total; i++) shift[i / below % width] += at->scale * sums[i];
+    }
+    TRY(axis_lift(self->ctx, in_map, &reduced, &lifted));
+    TRY(finish(self, old, out_axis, out_map->new_size, in_axis, in_map->new_size, lifted.values,
+               tensor_out));
+done:
+    ctx_free(self->ctx, reduced.values);
+    ctx_free(self->ctx, lifted.values);
+    ctx_free(self->ctx, sums);
+    return status;
+}
+
+/* A constant with one labelled axis: biases, scales, slopes, statistics. */
+static coset_status new_vector(applier *self, int32_t slot_id, tensor **tensor_out)
+{
+    coset_status status = COSET_OK;
+    const label_slot *slot = &self->groups->slots[slot_id];
+    const tensor *old = self->graph->values[slot->value].constant;
+    const axis_map *map = &self->maps[slot_id];
+    axis_block block = {0};
+    *tensor_out = NULL;
+    const contraction *at = contraction_of_bias(self, slot->node, slot->value);
+    const double *shift = NULL;
+    if (at != NULL && slot->role == SLOT_ADD) shift = self->shifts[at - self->groups->contractions];
+    if (map->identity && shift == NULL) goto done;
+    TRY(axis_reduce(self->ctx, map, old, slot->axis, slot->role != SLOT_ADD, &block));
+    for (int64_t i = 0; shift != NULL && i < block.size; i++)
+        block.values[i] += shift[i] / at->bias_scale;
+    TRY(finish(self, old, slot->axis, map->new_size, -1, 0, block.values, tensor_out));
+done:
+    ctx_free(self->ctx, block.values);
+    return status;
+}
+
+static bool same_tensor(const tensor *a, const tensor *b)
+{
+    return a == b || (a->dtype == b->dtype && shape_equal(&a->shape, &b->shape) &&
+                      memcmp(a->data, b->data, a->bytes) == 0);
+}
+
+/* Puts a new constant in place for one reader; other readers of the old constant get their own turn,
+ * and share this one if theirs turns out the same. */
+static coset_status place_constant(applier *self, int32_t value, int32_t node, tensor *fresh)
+{
+    coset_status status = COSET_OK;
+    coset_graph *out = self->out;
+    const graph_value *old = &self->graph->values[value];
+    if (tensor_find_nonfinite(fresh) >= 0)
+        return ctx_fail(self->ctx, COSET_ENUMERIC,
+                        "%s: the new '%s' is not finite at element %lld", self->graph->name,
+                        old->name, (long long)tensor_find_nonfinite(fresh));
+    if (old->n_consumers == 1 && !old->is_output) {
+        graph_set_constant(self->ctx, out, value, fresh);
+        return COSET_OK;
+    }
+    const graph_node *reader = &self->graph->nodes[node];
+    for (int32_t i = 0; i < reader->n_inputs; i++) {
+        if (reader->inputs[i] != value) continue;
+        int32_t target = -1;
+        for (int32_t c = 0; c < old->n_consumers && target < 0; c++) {
+            const graph_node *other = &self->graph->nodes[old->consumers[c]];
+            for (int32_t j = 0; j < other->n_inputs; j++) {
+                int32_t now = out->nodes[old->consumers[c]].inputs[j];
+                if (other->inputs[j] == value && now != value &&
+                    same_tensor(out->values[now].constant, fresh))
+                    target = now;
+            }
+        }
+        if (target < 0) {
+            TRY(graph_copy_constant(self->ctx, out, node, i, &target));
+            graph_set_constant(self->ctx, out, target, fresh);
+        } else {
+            out->nodes[node].inputs[i] = target;
+            out->nodes[node].rewired = true;
+        }
+    }
+done:
+    return status;
+}
+
+static coset_status replace_constants(applier *self)
+{
+    coset_status status = COSET_OK;
+    tensor *fresh = NULL;
+    for (int64_t c = 0; c < self->groups->n_contractions; c++) {
+        const contraction *at = &self->groups->contractions[c];
+        TRY(new_weight(self, c, &fresh));
+        if (fresh != NULL) TRY(place_constant(self, at->weight, at->node, fresh));
+        tensor_release(self->ctx, fresh);
+        fresh = NULL;
+    }
+    for (int64_t s = 0; s < self->groups->n_slots; s++) {
+        const label_slot *slot = &self->groups->slots[s];
+        if (slot->role == SLOT_PRODUCER || slot->role == SLOT_CONSUMER) continue;
+        if (self->graph->values[slot->value].constant == NULL) continue;
+        TRY(new_vector(self, (int32_t)s, &fresh));
+        if (fresh != NULL) TRY(place_constant(self, slot->value, slot->node, fresh));
+        tensor_release(self->ctx, fresh);
+        fresh = NULL;
+    }
+done:
+    tensor_release(self->ctx, fresh);
+    return status;
+}
+
+/* ---- biases that did not exist ---- */
+
+static coset_status add_bias(applier *self, int64_t index)
+{
+    coset_status status = COSET_OK;
+    const contraction *at = &self->groups->contractions[index];
+    int64_t width = self->shift_size[index];
+    const label_array *labels = labels_of(self->groups->labels, at->output);
+    const tensor *weight = self->graph->values[at->weight].constant;
+    tensor *fresh = NULL;
+    shape dims = {.rank = labels->rank - at->output_axis};
+    for (int a = 0; a < dims.rank; a++) dims.dims[a] = a == 0 ? width : 1;
+    TRY(tensor_from_f64(self->ctx, weight->dtype, &dims, self->shifts[index], &fresh));
+    TRY(graph_insert_add(self->ctx, self->out, at->output, fresh));
+done:
+    tensor_release(self->ctx, fresh);
+    return status;
+}
+
+/* ---- parameters and declared shapes of nodes ---- */
+
+static coset_status keep_of(applier *self, int32_t value, axis_keep *keep_out, bool *cut_out)
+{
+    coset_status status = COSET_OK;
+    *keep_out = (axis_keep){{NULL}, {0}};
+    if (value < 0) return COSET_OK;
+    const label_array *labels = labels_of(self->groups->labels, value);
+    int varying = 0;
+    for (int a = 0; a < labels->rank; a++) varying += labels->dims[a] > 1;
+    for (int a = 0; a < labels->rank && varying == 1; a++) {
+        if (labels->dims[a] <= 1) continue;
+        int64_t *index = NULL, count = 0;
+        TRY(ctx_alloc(self->ctx, labels->dims[a], sizeof *index, &index));
+        keep_out->index[a] = index;
+        for (int64_t i = 0; i < labels->dims[a]; i++) {
+            int64_t id = labels_root(self->groups->labels, labels->ids[i]);
+            int32_t g = self->groups->group_of[id];
+            const lumping *map = g >= 0 ? self->plan->groups[g].map : NULL;
+            int64_t b = map != NULL ? map->block[self->groups->unit_of[id]] : -1;
+            if (map == NULL || (b >= 0 && map->keep[b] == self->groups->unit_of[id]))
+                index[count++] = i;
+        }
+        keep_out->count[a] = count;
+        *cut_out = *cut_out || count < labels->dims[a];
+    }
+done:
+    return status;
+}
+
+static void free_keeps(coset_ctx *ctx, axis_keep *keeps, int64_t n)
+{
+    for (int64_t k = 0; keeps != NULL && k < n; k++)
+        for (int a = 0; a < TENSOR_MAX_RANK; a++) ctx_free(ctx, (void *)keeps[k].index[a]);
+    ctx_free(ctx, keeps);
+}
+
+static coset_status cut_node(applier *self, int32_t id)
+{
+    coset_status status = COSET_OK;
+    const graph_node *node = &self->graph->nodes[id];
+    int64_t n = (int64_t)node->n_inputs + node->n_outputs;
+    axis_keep *keeps = NULL;
+    fact *facts = NULL;
+    bool cut = false;
+    TRY(ctx_alloc(self->ctx, n, sizeof *keeps, &keeps));
+    TRY(ctx_alloc(self->ctx, n, sizeof *facts, &facts));
+    for (int32_t i = 0; i < node->n_inputs; i++) TRY(keep_of(self, node->inputs[i], &keeps[i], &cut));
+    for (int32_t i = 0; i < node->n_outputs; i++)
+        TRY(keep_of(self, node->outputs[i], &keeps[node->n_inputs + i], &cut));
+    if (cut && node->op != NULL && node->op->cut != NULL) {
+        graph_node_facts(self->facts, node, facts, facts + node->n_inputs);
+        op_cut call = {.at = {self->ctx, node, self->graph->opset, node->n_inputs, node->n_outputs},
+                       .node_id = id,
+                       .in = facts,
+                       .out = facts + node->n_inputs,
+                       .keep_in = keeps,
+                       .keep_out = keeps + node->n_inputs,
+                       .graph = self->out};
+        TRY(node->op->cut(&call));
+    }
+    for (int32_t i = 0; i < node->n_outputs && cut; i++) {
+        if (node->outputs[i] < 0) continue;
+        shape *declared = &self->out->values[node->outputs[i]].shape;
+        for (int a = 0; a < declared->rank; a++)
+            if (keeps[node->n_inputs + i].index[a] != NULL)
+                declared->dims[a] = keeps[node->n_inputs + i].count[a];
+    }
+done:
+    free_keeps(self->ctx, keeps, n);
+    ctx_free(self->ctx, facts);
+    return status;
+}
+
+/* ---- masks ---- */
+
+static coset_status apply_mask(applier *self, const plan_mask *mask)
+{
+    coset_status status = COSET_OK;
+    double *values = NULL;
+    tensor *fresh = NULL;
+    int32_t value = -1;
+    for (int64_t v = 0; v < self->graph->n_values && value < 0; v++)
+        if (strcmp(self->graph->values[v].name, mask->weight) == 0) value = (int32_t)v;
+    const tensor *old = value >= 0 ? self->out->values[value].constant : NULL;
+    if (old == NULL || tensor_elements(old) != mask->elements || !dtype_is_float(old->dtype))
+        FAIL(self->ctx, COSET_EARGUMENT, "the plan masks '%s' (%lld elements), which %s has not",
+             mask->weight, (long long)mask->elements, self->graph->name);
+    TRY(tensor_to_f64(self->ctx, old, &values));
+    for (int64_t i = 0; i < mask->elements; i++)
+        if (!mask->keep[i]) values[i] = 0;
+    TRY(tensor_from_f64(self->ctx, old->dtype, &old->shape, values, &fresh));
+    graph_set_constant(self->ctx, self->out, value, fresh);
+done:
+    ctx_free(self->ctx, values);
+    tensor_release(self->ctx, fresh);
+    return status;
+}
+
+static coset_status check_fit(coset_ctx *ctx, const coset_graph *graph, const graph_groups *groups,
+                              const coset_plan *plan)
+{
+    if (plan->n_groups != groups->n)
+        return ctx_fail(ctx, COSET_EARGUMENT, "the plan is for %lld unit groups, %s has %lld",
+                        (long long)plan->n_groups, graph->name, (long long)groups->n);
+    for (int64_t g = 0; g < groups->n; g++) {
+        const lumping *map = plan->groups[g].map;
+        if (plan->groups[g].units != groups->groups[g].n ||
+            (map != NULL && map->n != groups->groups[g].n))
+            return ctx_fail(ctx, COSET_EARGUMENT,
+                            "the plan gives group '%s' %lld units, it has %lld",
+                            groups->groups[g].name, (long long)plan->groups[g].units,
+                            (long long)groups->groups[g].n);
+        if (map != NULL && groups->groups[g].frozen != NULL && !lumping_is_identity(map))
+            return ctx_fail(ctx, COSET_EARGUMENT, "the plan cuts group '%s', which is frozen: %s",
+                            groups->groups[g].name, groups->groups[g].frozen);
+    }
+    return COSET_OK;
+}
+
+coset_status plan_apply(coset_ctx *ctx, const coset_graph *graph, const graph_facts *facts,
+                        const graph_groups *groups, const coset_plan *plan, coset_graph **graph_out)
+{
+    coset_status status = COSET_OK;
+    applier self = {.ctx = ctx, .graph = graph, .facts = facts, .groups = groups, .plan = plan};
+    *graph_out = NULL;
+    TRY(check_fit(ctx, graph, groups, plan));
+    TRY(graph_clone(ctx, graph, &self.out));
+    TRY(ctx_alloc(ctx, groups->n_slots, sizeof *self.maps, &self.maps));
+    TRY(ctx_alloc(ctx, groups->n_contractions, sizeof *self.shifts, &self.shifts));
+    TRY(ctx_alloc(ctx, groups->n_contractions, sizeof *self.shift_size, &self.shift_size));
+    for (int64_t s = 0; s < groups->n_slots; s++)
+        TRY(axis_map_new(ctx, groups, plan, (int32_t)s, &self.maps[s]));
+    TRY(replace_constants(&self));
+    for (int32_t n = 0; n < graph->n_nodes; n++) TRY(cut_node(&self, n));
+    for (int64_t c = 0; c < groups->n_contractions; c++)
+        if (self.shifts[c] != NULL && groups->contractions[c].bias < 0) TRY(add_bias(&self, c));
+    for (int64_t m = 0; m < plan->n_masks; m++) TRY(apply_mask(&self, &plan->masks[m]));
+    TRY(graph_check(ctx, self.out));
+    *graph_out = self.out;
+    self.out = NULL;
+done:
+    for (int64_t s = 0; self.maps != NULL && s < groups->n_slots; s++)
+        axis_map_free(ctx, &self.maps[s]);
+    for (int64_t c = 0; self.shifts != NULL && c < groups->n_contractions; c++)
+        ctx_free(ctx, self.shifts[c]);
+    ctx_free(ctx, self.maps);
+    ctx_free(ctx, self.shifts);
+    ctx_free(ctx, self.shift_size);
+    coset_graph_free(ctx, self.out);
+    return status;
+}
