@@ -51,6 +51,10 @@ typedef struct coset_op {
     /* Computes the outputs. NULL: the operator can be loaded and cut but not run. */
     coset_status (*forward)(op_call *call);
 
+    /* forward reads the shapes of its inputs only (their data may be NULL): folded once the shapes are
+     * known, whatever the data depends on. */
+    bool from_shapes;
+
     /* Bytes of scratch that forward needs; NULL: none. Shapes are known. */
     size_t (*scratch)(const op_infer *call);
 
