@@ -130,6 +130,7 @@ coset_status executor_run(executor *self, const array *inputs)
     for (int64_t k = 0; k < self->graph->n_inputs; k++) take_input(self, k, &inputs[k]);
     for (int64_t k = 0; k < self->plan.n_steps; k++) TRY(execute(self, &self->plan.steps[k]));
 done:
+    if (status != COSET_OK) status = ctx_fail_in(self->ctx, status, "%s", self->graph->name);
     return status;
 }
 

@@ -215,6 +215,7 @@ coset_status run_plan_make(coset_ctx *ctx, const coset_graph *graph, const graph
     *plan_out = made;
     made = (run_plan){0};
 done:
+    if (status != COSET_OK) status = ctx_fail_in(ctx, status, "%s", graph->name);
     run_plan_free(ctx, &made);
     ctx_free(ctx, self.runs);
     ctx_free(ctx, self.last);
