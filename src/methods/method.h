@@ -1,0 +1,87 @@
+/* What a method is: one const table entry that turns a group into a path, or a weight into scores. */
+#ifndef COSET_METHODS_METHOD_H
+#define COSET_METHODS_METHOD_H
+
+#include <coset/compress.h>
+
+#include "lump/path.h"
+#include "lump/plan.h"
+#include "lump/sites.h"
+
+typedef enum param_kind {
+    PARAM_CHOICE, /* one of `choices`, "a|b|c"; the value is its index */
+    PARAM_FLAG,   /* true or false */
+    PARAM_NUMBER, /* in [low, high] */
+    PARAM_PATTERN /* "N:M" with 1 <= N <= M <= 64, or "none"; the value is 64 N + M, or 0 */
+} param_kind;
+
+typedef struct method_param {
+    const char *name;
+    param_kind kind;
+    const char *choices;
+    const char *otherwise; /* default, as the user would write it */
+    double low, high;
+    const char *summary, *source;
+} method_param;
+
+enum { METHOD_MAX_PARAMS = 8 };
+
+/* The order in which groups are visited: a method may need the lumpings of the groups before it. */
+typedef enum method_sweep {
+    SWEEP_NONE,     /* a group's path depends on nothing but the group */
+    SWEEP_FORWARD,  /* on the lumpings of groups that its producers read */
+    SWEEP_BACKWARD  /* on the lumpings of groups that its consumers produce */
+} method_sweep;
+
+/* How a mask is cut from scores. */
+typedef enum mask_scope { MASK_MODEL, MASK_LAYER, MASK_ROW } mask_scope;
+
+typedef struct mask_ranking {
+    mask_scope scope;
+    int pattern_n, pattern_m; /* of every m weights along the input axis keep n; 0: no pattern */
+} mask_ranking;
+
+typedef struct method_call {
+    coset_ctx *ctx;
+    const coset_graph *graph;
+    const graph_groups *groups;
+    const calibration *stats; /* NULL: no data */
+    double values[METHOD_MAX_PARAMS]; /* of the method's own params, in their order */
+    /* The method's answers for these values (configure): */
+    bool masks;           /* single weights are set to zero, by scores */
+    mask_ranking ranking; /* how, if so */
+    method_sweep sweep;
+} method_call;
+
+typedef struct coset_method {
+    const char *name, *summary, *source;
+    const char *help; /* a paragraph: what it does and when to use it */
+    const method_param *params;
+    int n_params;
+    bool needs_data;
+
+    /* Fills masks, ranking and sweep of a call from its values; NULL: no masks, SWEEP_NONE. */
+    void (*configure)(method_call *call);
+
+    /* Path of one group. `so_far` holds the lumpings chosen for groups visited before (sweeps only;
+     * NULL maps: not cut). The result is owned by the caller. */
+    coset_status (*path)(const method_call *call, int64_t group, const coset_plan *so_far,
+                         path **path_out);
+
+    /* Scores of the single weights of one contraction in stored order: the smallest go first.
+     * NULL for methods without masks. scores_out [elements of the weight]. */
+    coset_status (*scores)(const method_call *call, int64_t contraction, double *scores_out);
+
+} coset_method;
+
+/* NULL if there is no such method. */
+const coset_method *method_find(const char *name);
+const coset_method *method_at(int64_t index);
+
+/* Resolves "METHOD.PARAM" settings into call->values and configures the call.
+ * Errors: COSET_EARGUMENT naming the setting, what it takes and what was given. */
+COSET_MUST_USE coset_status method_configure(const coset_method *self, method_call *call,
+                                             const coset_setting *settings,
+                                             int64_t n_settings);
+
+#endif
