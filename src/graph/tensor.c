@@ -327,3 +327,12 @@ int64_t tensor_find_nonfinite(const tensor *self)
     }
     return -1;
 }
+
+double tensor_value(const tensor *self, int64_t index)
+{
+    if (self->dtype == COSET_F32) return (double)((const float *)self->data)[index];
+    double value = 0;
+    size_t bytes = coset_dtype_bits(self->dtype) / 8;
+    convert_to_f64(self->dtype, (const char *)self->data + (size_t)index * bytes, 1, &value);
+    return value;
+}

@@ -87,7 +87,7 @@ COSET_MUST_USE coset_status tensor_to_f64(coset_ctx *ctx, const tensor *self, do
 COSET_MUST_USE coset_status tensor_from_f64(coset_ctx *ctx, coset_dtype dtype, const shape *shape,
                                             const double *values, tensor **tensor_out);
 
-/* One element of a floating tensor. */
+/* One element of a floating tensor of 8 bits or more. */
 double tensor_value(const tensor *self, int64_t index);
 
 /* Brings every element to what its declared type can hold: integers wrap to their width, bool to
