@@ -270,7 +270,7 @@ static unit_function function_of(const graph_node *node)
         const char *type;
         unit_function function;
     } known[] = {{"Relu", UNIT_RELU},       {"LeakyRelu", UNIT_RELU},   {"Tanh", UNIT_ODD},
-                 {"Erf", UNIT_ODD},         {"Sigmoid", UNIT_LOGISTIC}, {"Identity", UNIT_IDENTITY},
+                 {"Sigmoid", UNIT_LOGISTIC}, {"Identity", UNIT_IDENTITY},
                  {"Dropout", UNIT_IDENTITY}, {"Flatten", UNIT_IDENTITY}, {"Reshape", UNIT_IDENTITY},
                  {"Squeeze", UNIT_IDENTITY}, {"Unsqueeze", UNIT_IDENTITY},
                  {"Transpose", UNIT_IDENTITY}, {"Concat", UNIT_IDENTITY}};
@@ -281,30 +281,35 @@ static unit_function function_of(const graph_node *node)
 
 /* Follows a value to the contractions that read it; false if anything but one function is met. */
 static bool follow(const finder *self, const bool *contracts, int32_t value, bool before,
-                   unit_function *function, int depth)
+                   unit_group *function, int depth)
 {
     const graph_value *at = &self->graph->values[value];
     if (at->is_output || at->n_consumers == 0 || depth > 16) return false;
-    unit_function seen = *function;
+    unit_group seen = {.function = UNIT_IDENTITY};
     bool first = true;
     for (int32_t c = 0; c < at->n_consumers; c++) {
         int32_t n = at->consumers[c];
-        unit_function here = UNIT_IDENTITY;
+        unit_group here = {.function = UNIT_IDENTITY};
         if (!contracts[n]) {
             const graph_node *node = &self->graph->nodes[n];
             unit_function step = function_of(node);
             if (step == UNIT_OTHER || node->n_outputs < 1) return false;
             if (step != UNIT_IDENTITY && !before) return false;
-            here = step;
+            here.function = step;
+            if (strcmp(node->op_type, "LeakyRelu") == 0)
+                here.leak = node_attr_float(node, "alpha", 0.01f);
             if (!follow(self, contracts, node->outputs[0], before && step == UNIT_IDENTITY, &here,
                         depth + 1))
                 return false;
         }
-        if (!first && here != seen) return false;
+        if (!first && (here.function != seen.function || here.leak != seen.leak)) return false;
         seen = here;
         first = false;
     }
-    if (seen != UNIT_IDENTITY) *function = seen;
+    if (seen.function != UNIT_IDENTITY) {
+        function->function = seen.function;
+        function->leak = seen.leak;
+    }
     return true;
 }
 
@@ -326,8 +331,10 @@ static coset_status find_functions(finder *self)
             additions += group->slots[s].role == SLOT_ADD;
         }
         if (producers != 1 || additions > 1 || (additions == 1 && at->bias < 0)) continue;
-        unit_function function = UNIT_IDENTITY;
-        if (follow(self, contracts, at->result, true, &function, 0)) group->function = function;
+        unit_group found = {.function = UNIT_IDENTITY};
+        if (!follow(self, contracts, at->result, true, &found, 0)) continue;
+        group->function = found.function;
+        group->leak = found.leak;
     }
 done:
     ctx_free(self->ctx, contracts);

@@ -18,7 +18,7 @@ typedef struct group_slot {
 typedef enum unit_function {
     UNIT_IDENTITY,
     UNIT_RELU,  /* Relu, LeakyRelu: s(a z) = a s(z) for a > 0 */
-    UNIT_ODD,   /* Tanh, Erf: s(-z) = -s(z) */
+    UNIT_ODD,   /* Tanh: s(-z) = -s(z) */
     UNIT_LOGISTIC, /* Sigmoid: s(-z) = 1 - s(z) */
     UNIT_OTHER  /* another function, several, or something between that is not one function */
 } unit_function;
@@ -32,6 +32,7 @@ typedef struct unit_group {
     const char *frozen; /* why it cannot be cut; NULL: it can */
     int32_t frozen_by;  /* node at fault, -1: none */
     unit_function function;
+    float leak; /* of UNIT_RELU: slope below 0 */
 } unit_group;
 
 /* A contraction: y = W x + b with units on both sides. Its weight is a constant of rank >= 2 with an

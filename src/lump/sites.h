@@ -5,17 +5,28 @@
 
 #include "graph/groups.h"
 #include "lump/lumping.h"
-#include "stats/moments.h"
+#include "stats/collect.h"
 
-/* Moments of every activation that a contraction reads. */
+/* Moments of every activation that a contraction reads, and what errors there cost.
+ *
+ * The cost of an error d of a contraction's input is d^T M d, relative to the variance of the model's
+ * output: M = W^T A W with A = I / var at the last contraction and A = E[s s^T] * M' (elementwise)
+ * further up, M' that of the contractions that read the unit and s the slopes of the activation. This is
+ * the mean Gauss-Newton matrix E[J^T J] with slopes independent of what follows; it needs moments
+ * only. Where the function between two contractions is not one known scalar function, A = I / var of
+ * the contraction's own output: the error it passes on counts relative to that output.
+ * Source: ours; METHODS.md section 5 has A = I / var everywhere. */
 typedef struct calibration {
-    int64_t n_values;
-    moments **of_value; /* [graph->n_values] second moments along the contraction's input axis; NULL
-                           for values that no contraction reads */
-    int64_t samples;    /* calibration samples */
+    int64_t n_values, n_contractions;
+    moments **of_value; /* [n_values] second moments along the contraction's input axis; NULL for
+                           values that no contraction reads */
+    moments **slopes;   /* [n_values] the same of the activation's slopes there; NULL: not known */
+    double **metric;    /* [n_contractions] M (n_in, n_in) */
+    int64_t samples;
 } calibration;
 
-/* Runs the model once over the source. Errors: those of stats_collect. */
+/* Runs the model once over the source. Errors: those of stats_collect. Cost: one forward run, n^2 flops
+ * a sample and O(n_out n_in (n_out + n_in)) flops for every contraction. */
 COSET_MUST_USE coset_status calibration_collect(coset_ctx *ctx, const coset_graph *graph,
                                                 const graph_groups *groups,
                                                 const batch_source *source,
@@ -24,8 +35,8 @@ COSET_MUST_USE coset_status calibration_collect(coset_ctx *ctx, const coset_grap
 void calibration_free(coset_ctx *ctx, calibration *self);
 
 /* One activation value through which contractions read a group: covariance of its units there (taps
- * and occurrences summed) and the weight that their outputs give to errors,
- *   M = sum over contractions c of  W_c^T W_c / E|W_c (x - E x)|^2. */
+ * and occurrences summed) and the weight that errors have there: M of the contractions (calibration), or
+ * without data W^T W / trace(W^T W G). */
 typedef struct site {
     int32_t value;
     double *covariance; /* (n, n) */

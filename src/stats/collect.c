@@ -152,6 +152,8 @@ static coset_status add_samples(collector *self, int64_t count)
         stats_moments *item = &job->moments[k];
         coset_status status = current_view(self, &item->of, count, &x);
         if (status != COSET_OK) return status;
+        x.map = item->map;
+        x.parameter = item->parameter;
         status = moments_add(self->ctx, item->result, &x);
         if (status != COSET_OK)
             return ctx_fail_in(self->ctx, status, "value '%s'", value_name(job, &item->of));

@@ -16,6 +16,8 @@ typedef struct stats_value {
 typedef struct stats_moments {
     stats_value of;
     bool second;     /* the matrix, too */
+    moments_map map; /* moments of map(value, parameter) instead; NULL: of the value */
+    float parameter;
     moments *result; /* out: finished, owned by the caller; NULL on failure */
 } stats_moments;
 

@@ -14,11 +14,16 @@
 
 enum { MOMENTS_BLOCK = 256 };
 
+/* A function of one value, such as an activation's slope as a function of its result. */
+typedef float (*moments_map)(float value, float parameter);
+
 /* A tensor seen as samples x features: element (o, j, i) of [outer, features, inner] is feature j of
  * sample o * inner + i. Values are borrowed. */
 typedef struct moments_view {
     const float *values;
     int64_t outer, features, inner;
+    moments_map map; /* applied to every value first; NULL: none */
+    float parameter; /* of map */
 } moments_view;
 
 /* The view of an array whose features lie along `axis` (negative: from the end); every other axis

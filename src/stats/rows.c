@@ -15,7 +15,7 @@ coset_status moments_view_of(coset_ctx *ctx, const array *values, int axis, mome
         return ctx_fail(ctx, COSET_EARGUMENT, "a value of shape %s has no axis %d",
                         shape_text(&values->shape, text, sizeof text), axis);
     *view_out = (moments_view){values->f, shape_product(&values->shape, 0, at),
-                               values->shape.dims[at], shape_product(&values->shape, at + 1, rank)};
+                               values->shape.dims[at], shape_product(&values->shape, at + 1, rank), NULL, 0};
     return COSET_OK;
 }
 
@@ -26,7 +26,10 @@ void rows_fill(const moments_view *view, int64_t first, int64_t count, double *r
         int64_t sample = first + r;
         const float *from = view->values + sample / inner * n * inner + sample % inner;
         double *to = rows_out + r * n;
-        for (int64_t j = 0; j < n; j++) to[j] = (double)from[j * inner];
+        for (int64_t j = 0; j < n; j++) {
+            float value = from[j * inner];
+            to[j] = (double)(view->map != NULL ? view->map(value, view->parameter) : value);
+        }
     }
 }
 

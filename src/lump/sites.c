@@ -1,0 +1,237 @@
+#include "lump/sites.h"
+
+#include <string.h>
+
+#include "linalg/blas.h"
+#include "linalg/solve.h"
+#include "lump/metric.h"
+
+/* ---- sites ------------------------------------------------------------------------------------- */
+
+static double inner_product(const double *a, const double *b, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+static const group_slot *slot_in(const unit_group *group, int32_t slot)
+{
+    for (int32_t s = 0; s < group->n_slots; s++)
+        if (group->slots[s].slot == slot) return &group->slots[s];
+    return NULL;
+}
+
+/* Covariance and mean of the group's units on one axis, summed over occurrences. */
+static coset_status restrict_moments(coset_ctx *ctx, const moments *all, const group_slot *member,
+                                     int64_t n, site *at)
+{
+    coset_status status = COSET_OK;
+    double *full = NULL;
+    int64_t repeats = member->repeats;
+    TRY(ctx_alloc_raw(ctx, all->n * all->n, sizeof *full, &full));
+    moments_covariance(all, full);
+    for (int64_t p = 0; p < repeats; p++)
+        for (int64_t i = 0; i < n; i++) {
+            const double *row = full + member->index[i * repeats + p] * all->n;
+            at->mean[i] += all->mean[member->index[i * repeats + p]] / (double)repeats;
+            for (int64_t j = 0; j < n; j++)
+                at->covariance[i * n + j] += row[member->index[j * repeats + p]];
+        }
+done:
+    ctx_free(ctx, full);
+    return status;
+}
+
+/* Incoming weight rows of the group, biases included: (n, width). */
+static coset_status incoming_rows(coset_ctx *ctx, const coset_graph *graph,
+                                  const graph_groups *groups, const unit_group *group, site *at)
+{
+    coset_status status = COSET_OK;
+    double *row = NULL, *gathered = NULL;
+    int64_t n = group->n;
+    for (int64_t c = 0; c < groups->n_contractions; c++) {
+        const contraction *from = &groups->contractions[c];
+        const group_slot *member = slot_in(group, from->out_slot);
+        if (member == NULL) continue;
+        weight_view view = contraction_weight(graph, groups, from);
+        int64_t width = view.n_in * view.n_taps;
+        TRY(ctx_alloc(ctx, n * (width + 1), sizeof *gathered, &gathered));
+        for (int64_t p = 0; p < member->repeats; p++) {
+            for (int64_t u = 0; u < n; u++) {
+                int64_t index = member->index[u * member->repeats + p];
+                row = gathered + u * (width + 1);
+                weight_rows(&view, index, 1, row);
+                row[width] = from->bias < 0 ? 0
+                                            : from->bias_scale *
+                                                  tensor_value(graph->values[from->bias].constant,
+                                                               index);
+            }
+            gemm_f64(ctx, false, true, n, n, width + 1, 1, gathered, width + 1, gathered, width + 1,
+                     1, at->covariance, n);
+        }
+        ctx_free(ctx, gathered);
+        gathered = NULL;
+    }
+done:
+    ctx_free(ctx, gathered);
+    return status;
+}
+
+/* at->weight += the group's part of M of one consumer, occurrences summed. */
+static coset_status add_consumer(coset_ctx *ctx, const coset_graph *graph,
+                                 const graph_groups *groups, int64_t c, const calibration *stats,
+                                 const group_slot *member, site *at, int64_t n)
+{
+    coset_status status = COSET_OK;
+    double *own = NULL;
+    const double *metric = stats != NULL ? stats->metric[c] : NULL;
+    int64_t width = groups->slots[groups->contractions[c].in_slot].size;
+    if (metric == NULL) {
+        TRY(contraction_metric(ctx, graph, groups, c, NULL, &own));
+        metric = own;
+    }
+    for (int64_t p = 0; p < member->repeats; p++)
+        for (int64_t i = 0; i < n; i++) {
+            const double *row = metric + member->index[i * member->repeats + p] * width;
+            for (int64_t j = 0; j < n; j++)
+                at->weight[i * n + j] += row[member->index[j * member->repeats + p]];
+        }
+done:
+    ctx_free(ctx, own);
+    return status;
+}
+
+static coset_status fill_site(coset_ctx *ctx, const coset_graph *graph, const graph_groups *groups,
+                              const calibration *stats, int64_t g, int64_t first, site *at)
+{
+    coset_status status = COSET_OK;
+    const unit_group *group = &groups->groups[g];
+    int64_t n = group->n;
+    const moments *known =
+        stats != NULL ? stats->of_value[groups->contractions[first].input] : NULL;
+    at->value = groups->contractions[first].input;
+    TRY(ctx_alloc(ctx, n * n, sizeof *at->covariance, &at->covariance));
+    TRY(ctx_alloc(ctx, n * n, sizeof *at->weight, &at->weight));
+    TRY(ctx_alloc(ctx, n, sizeof *at->mean, &at->mean));
+    if (known != NULL) {
+        TRY(restrict_moments(ctx, known, slot_in(group, groups->contractions[first].in_slot), n,
+                             at));
+    } else {
+        TRY(incoming_rows(ctx, graph, groups, group, at));
+    }
+    for (int64_t c = first; c < groups->n_contractions; c++) {
+        const contraction *to = &groups->contractions[c];
+        const group_slot *member = slot_in(group, to->in_slot);
+        if (member == NULL || to->input != at->value) continue;
+        TRY(add_consumer(ctx, graph, groups, c, stats, member, at, n));
+    }
+    if (known == NULL) {
+        double power = inner_product(at->weight, at->covariance, n * n);
+        for (int64_t i = 0; i < n * n && power > 0; i++) at->weight[i] /= power;
+    }
+done:
+    return status;
+}
+
+coset_status group_sites_new(coset_ctx *ctx, const coset_graph *graph, const graph_groups *groups,
+                             const calibration *stats, int64_t group, group_sites **sites_out)
+{
+    coset_status status = COSET_OK;
+    group_sites *self = NULL;
+    *sites_out = NULL;
+    TRY(ctx_alloc(ctx, 1, sizeof *self, &self));
+    self->n = groups->groups[group].n;
+    TRY(ctx_alloc(ctx, groups->n_contractions, sizeof *self->sites, &self->sites));
+    for (int64_t c = 0; c < groups->n_contractions; c++) {
+        if (slot_in(&groups->groups[group], groups->contractions[c].in_slot) == NULL) continue;
+        bool seen = false;
+        for (int64_t s = 0; s < self->count; s++)
+            seen = seen || self->sites[s].value == groups->contractions[c].input;
+        if (seen) continue;
+        self->count++;
+        TRY(fill_site(ctx, graph, groups, stats, group, c, &self->sites[self->count - 1]));
+    }
+    *sites_out = self;
+    self = NULL;
+done:
+    group_sites_free(ctx, self);
+    return status;
+}
+
+void group_sites_free(coset_ctx *ctx, group_sites *self)
+{
+    if (self == NULL) return;
+    for (int64_t s = 0; s < self->count; s++) {
+        ctx_free(ctx, self->sites[s].covariance);
+        ctx_free(ctx, self->sites[s].mean);
+        ctx_free(ctx, self->sites[s].weight);
+    }
+    ctx_free(ctx, self->sites);
+    ctx_free(ctx, self);
+}
+
+/* ---- lift -------------------------------------------------------------------------------------- */
+
+/* (R G) as (k, n) and R G R^T as (k, k), R having one entry per column. */
+static void reduce_covariance(const lumping *map, const double *cov, double *rg, double *rgr)
+{
+    int64_t n = map->n, k = map->k;
+    memset(rg, 0, (size_t)(k * n) * sizeof *rg);
+    memset(rgr, 0, (size_t)(k * k) * sizeof *rgr);
+    for (int64_t u = 0; u < n; u++) {
+        if (map->block[u] < 0) continue;
+        double *row = rg + map->block[u] * n;
+        for (int64_t j = 0; j < n; j++) row[j] += map->reduce[u] * cov[u * n + j];
+    }
+    for (int64_t b = 0; b < k; b++)
+        for (int64_t u = 0; u < n; u++)
+            if (map->block[u] >= 0)
+                rgr[b * k + map->block[u]] += rg[b * n + u] * map->reduce[u];
+}
+
+coset_status group_sites_lift(coset_ctx *ctx, const group_sites *self, double ridge, lumping *map)
+{
+    coset_status status = COSET_OK;
+    int64_t n = map->n, k = map->k;
+    double *cov = NULL, *mean = NULL, *rg = NULL, *rgr = NULL, *lift = NULL, *shift = NULL;
+    double total = 0;
+    TRY(ctx_alloc(ctx, n * n, sizeof *cov, &cov));
+    TRY(ctx_alloc(ctx, n, sizeof *mean, &mean));
+    TRY(ctx_alloc(ctx, k * n, sizeof *rg, &rg));
+    TRY(ctx_alloc(ctx, k * k, sizeof *rgr, &rgr));
+    TRY(ctx_alloc(ctx, n * k, sizeof *lift, &lift));
+    TRY(ctx_alloc(ctx, n, sizeof *shift, &shift));
+    for (int64_t s = 0; s < self->count; s++) {
+        const site *at = &self->sites[s];
+        double share = self->count == 1 ? 1 : inner_product(at->weight, at->covariance, n * n);
+        total += share;
+        for (int64_t i = 0; i < n * n; i++) cov[i] += share * at->covariance[i];
+        for (int64_t i = 0; i < n; i++) mean[i] += share * at->mean[i];
+    }
+    if (!(total > 0)) goto done;
+    for (int64_t i = 0; i < n * n; i++) cov[i] /= total;
+    for (int64_t i = 0; i < n; i++) mean[i] /= total;
+    reduce_covariance(map, cov, rg, rgr);
+    TRY(solve_ridge(ctx, rgr, rg, k, n, ridge, rg));
+    for (int64_t u = 0; u < n; u++) {
+        shift[u] = mean[u];
+        for (int64_t b = 0; b < k; b++) lift[u * k + b] = rg[b * n + u];
+        for (int64_t v = 0; v < n; v++)
+            if (map->block[v] >= 0)
+                shift[u] -= lift[u * k + map->block[v]] * map->reduce[v] * mean[v];
+    }
+    ctx_free(ctx, map->lift);
+    ctx_free(ctx, map->shift);
+    map->lift = lift;
+    map->shift = shift;
+    lift = shift = NULL;
+done:
+    ctx_free(ctx, cov);
+    ctx_free(ctx, mean);
+    ctx_free(ctx, rg);
+    ctx_free(ctx, rgr);
+    ctx_free(ctx, lift);
+    ctx_free(ctx, shift);
+    return status;
+}
