@@ -76,8 +76,8 @@ static size_t scratch(const op_infer *call)
 static bool is_training(const op_call *call)
 {
     if (node_attr_int(call->at.node, "training_mode", 0) != 0) return true;
-    for (int i = 1; i < call->at.n_out; i++)
-        if (call->out[i].data) return true;
+    for (int i = 1; i < call->at.n_out; i++) /* before opset 14, statistics told it */
+        if (call->at.node->outputs[i] >= 0) return true;
     return false;
 }
 
@@ -126,6 +126,16 @@ static coset_status forward(op_call *call)
     return COSET_OK;
 }
 
+/* Nothing computed reaches the parameters. */
+static bool is_constant(const label_array *labels)
+{
+    int64_t n = 1;
+    for (int a = 0; a < labels->rank; a++) n *= labels->dims[a];
+    for (int64_t i = 0; i < n; i++)
+        if (labels->ids[i] != LABEL_NONE) return false;
+    return labels->rank >= 0;
+}
+
 /* ids[c]: the unit of channel c. What meets in a channel shares its parameters: it is united. */
 static void channel_units(op_labels *call, int64_t channels, int64_t *ids)
 {
@@ -149,9 +159,8 @@ static coset_status labels(op_labels *call)
     const label_array *x = &call->labels[X];
     TRY(labels_unary(call));
     if (x->rank < 0) goto done;
-    bool has_slots = x->rank >= 2 && call->in[X].shape.dims[1] >= 0;
-    for (int i = SCALE; i < N_INPUTS; i++)
-        has_slots = has_slots && call->in[i].constant && per_channel(&call->at);
+    bool has_slots = x->rank >= 2 && per_channel(&call->at);
+    for (int i = SCALE; i < N_INPUTS; i++) has_slots = has_slots && is_constant(&call->labels[i]);
     if (!has_slots) {
         for (int i = X; i < N_INPUTS; i++)
             labels_freeze(call, &call->labels[i],

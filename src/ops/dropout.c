@@ -42,13 +42,6 @@ done:
     return status;
 }
 
-static coset_status labels(op_labels *call)
-{
-    coset_status status = labels_unary(call);
-    if (status == COSET_OK && call->at.n_out > 1) call->result[1] = call->result[0];
-    return status;
-}
-
 const coset_op op_dropout = {
     .type = "Dropout",
     .domain = "",
@@ -59,7 +52,7 @@ const coset_op op_dropout = {
     .max_outputs = 2,
     .infer = infer,
     .forward = forward,
-    .labels = labels,
+    .labels = labels_unary,
 };
 
 const coset_op op_dropout_12 = {
@@ -72,5 +65,5 @@ const coset_op op_dropout_12 = {
     .max_outputs = 2,
     .infer = infer,
     .forward = forward,
-    .labels = labels,
+    .labels = labels_unary,
 };
