@@ -9,14 +9,14 @@
 /* x keeps the file's element type and layout; data_fill applies scale, mean, std and layout. */
 typedef struct data_part {
     int64_t rows;
-    tensor *x;    /* [rows, ...]; NULL: no rows */
-    float *y;     /* [rows, y_width] regression; NULL: none */
+    tensor *x;      /* [rows, ...]; NULL: no rows */
+    float *y;       /* [rows, y_width] regression; NULL: none */
     int64_t *label; /* [rows] classification; NULL: none */
 } data_part;
 
 struct coset_data {
-    char *name; /* path, for messages */
-    char digest[65]; /* sha256 of the file; "" for data in memory */
+    char *name;      /* path, for messages */
+    char digest[65]; /* sha256 of the file (of several: of their digests); "" for data in memory */
     data_part train, test;
     shape sample; /* shape of one sample of x as data_fill gives it */
     int64_t y_width, n_classes;
@@ -25,6 +25,12 @@ struct coset_data {
     float *mean, *std; /* per channel (image layouts) or per feature; NULL: none */
     int64_t n_channels;
 };
+
+/* Loads a data set from one file in memory (borrowed); `name` says the format by its extension, and
+ * is for messages. Options that name other files are refused. Errors as coset_data_load. */
+COSET_MUST_USE coset_status data_decode(coset_ctx *ctx, const void *bytes, size_t size,
+                                        const char *name, const coset_data_options *options,
+                                        coset_data **data_out);
 
 /* Writes samples index[0..count) (NULL: first, first + 1, ...) as f32 rows. */
 COSET_MUST_USE coset_status data_fill(coset_ctx *ctx, const coset_data *data, const data_part *part,
