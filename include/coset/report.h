@@ -26,9 +26,13 @@ COSET_API COSET_MUST_USE coset_status coset_report_save(coset_ctx *ctx, const co
 COSET_API double coset_report_number(const coset_report *report, const char *path,
                                      double otherwise);
 
-/* Adds a string field at the top level (the command adds names and digests of files it wrote). */
+/* Adds a string field at the top level. */
 COSET_API COSET_MUST_USE coset_status coset_report_set(coset_ctx *ctx, coset_report *report,
                                                        const char *name, const char *value);
+
+/* Reads back a file that was written and adds its path and sha256 to "outputs". Errors: COSET_EIO. */
+COSET_API COSET_MUST_USE coset_status coset_report_add_output(coset_ctx *ctx, coset_report *report,
+                                                              const char *path);
 
 COSET_API void coset_report_free(coset_ctx *ctx, coset_report *report);
 

@@ -6,13 +6,13 @@
 
 typedef struct evaluation {
     int64_t samples;
-    const char *metric;   /* "r2", "accuracy"; NULL: the data has no y (or all of its y are equal) */
-    double value;         /* of the metric; NaN without one */
+    const char *metric; /* "r2", "accuracy"; NULL: the data has no y (or all of its y are equal) */
+    double value;       /* of the metric; NaN without one */
     double against_value; /* the same for the other model; NaN without one */
     bool compared;        /* there was another model: what follows is set */
     double rel_l2;        /* |a - b|_2 / |b|_2 over all outputs; infinite if only b is zero */
     double max_abs;
-    double agreement;     /* share of samples whose largest element of output 0 is the same; NaN for
+    double agreement; /* share of samples whose largest element of output 0 is the same; NaN for
                              one floating element per sample */
 } evaluation;
 

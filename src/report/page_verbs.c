@@ -1,0 +1,220 @@
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "report/pages.h"
+
+/* ---- what the pages of eval, compress and demo share -------------------------------------------- */
+
+static const char *model_name(const json_t *root)
+{
+    const char *name = pages_string(root, "model", NULL);
+    if (name == NULL)
+        name = json_object_iter_key(json_object_iter(json_object_get(root, "inputs")));
+    return name != NULL ? name : "model";
+}
+
+static void value_row(page *self, const char *name, const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    if (value == NULL || json_is_null(value)) return;
+    page_cell(self, name);
+    pages_cell(self, value, pages_column(key).format);
+}
+
+static void values_table(page *self)
+{
+    page_table(self);
+    page_column_add(self, "", false);
+    page_column_add(self, "", true);
+}
+
+static void deviation_rows(page *self, const json_t *deviation)
+{
+    value_row(self, "rel. L2", deviation, "rel_l2");
+    value_row(self, "max. abs.", deviation, "max_abs");
+    value_row(self, "agreement", deviation, "agreement");
+}
+
+static void ending(page *self, const json_t *root)
+{
+    char seconds[REPORT_NUMBER], memory[REPORT_NUMBER];
+    const char *path = NULL;
+    json_t *digest = NULL;
+    if (json_is_number(json_object_get(root, "seconds"))) {
+        page_heading(self, "%s, %s peak memory",
+                     number_seconds(pages_number(root, "seconds"), seconds),
+                     number_bytes(pages_number(root, "peak_rss_bytes"), memory));
+    }
+    json_object_foreach(json_object_get(root, "outputs"), path, digest)
+        page_line(self, "wrote %s", path);
+}
+
+/* ---- eval --------------------------------------------------------------------------------------- */
+
+void page_fill_eval(page *self, const json_t *root)
+{
+    const json_t *metric = json_object_get(root, "metric");
+    cell_column column = pages_column(pages_string(metric, "name", ""));
+    const json_t *against = json_object_get(metric, "against");
+    char count[REPORT_NUMBER];
+    page_title(self, "%s", model_name(root));
+    page_line(self, "%s %s samples of %s", number_count(pages_number(root, "samples"), count),
+              pages_string(root, "part", ""), pages_string(root, "data", "the data"));
+    page_line(self, "%s", "");
+    values_table(self);
+    if (json_is_object(metric)) {
+        page_cell(self, column.heading);
+        pages_cell(self, json_object_get(metric, "value"), column.format);
+    }
+    if (json_is_number(against)) {
+        page_cell(self, "of the other");
+        pages_cell(self, against, column.format);
+    }
+    if (json_is_object(json_object_get(root, "deviation"))) {
+        page_heading(self, "Deviation from %s", pages_string(root, "against", "the other"));
+        values_table(self);
+        deviation_rows(self, json_object_get(root, "deviation"));
+    }
+    ending(self, root);
+}
+
+/* ---- compress ----------------------------------------------------------------------------------- */
+
+/* Original, compressed and what is left of each measure, then the metric with its change. */
+static void size_table(page *self, const json_t *root)
+{
+    static const char *const keys[] = {"params", "nonzero", "macs", "bytes"};
+    const json_t *original = json_object_get(root, "original");
+    const json_t *compressed = json_object_get(root, "compressed");
+    const json_t *metric = json_object_get(root, "metric");
+    char text[REPORT_NUMBER];
+    page_table(self);
+    page_column_add(self, "", false);
+    page_column_add(self, "original", true);
+    page_column_add(self, "compressed", true);
+    page_column_add(self, "", true);
+    for (int k = 0; k < 4; k++) {
+        cell_column column = pages_column(keys[k]);
+        page_cell(self, column.heading);
+        pages_cell(self, json_object_get(original, keys[k]), column.format);
+        pages_cell(self, json_object_get(compressed, keys[k]), column.format);
+        page_cell(self,
+                  number_share(pages_number(compressed, keys[k]) / pages_number(original, keys[k]),
+                               text));
+    }
+    if (!json_is_object(metric) || pages_string(metric, "name", NULL) == NULL) return;
+    cell_column column = pages_column(pages_string(metric, "name", ""));
+    double change = pages_number(metric, "compressed") - pages_number(metric, "original");
+    page_cell(self, column.heading);
+    pages_cell(self, json_object_get(metric, "original"), column.format);
+    pages_cell(self, json_object_get(metric, "compressed"), column.format);
+    if (!isfinite(change)) {
+        page_cell(self, "-");
+    } else if (column.format == CELL_PERCENT) {
+        snprintf(text, sizeof text, "%+.2f points", 100 * change);
+        page_cell(self, text);
+    } else {
+        snprintf(text, sizeof text, "%+.4f", change);
+        page_cell(self, text);
+    }
+}
+
+static void deviation_table(page *self, const json_t *root)
+{
+    const json_t *deviation = json_object_get(root, "deviation");
+    double samples = pages_number(root, "samples");
+    char count[REPORT_NUMBER];
+    if (!json_is_object(deviation)) return;
+    if (isfinite(samples)) {
+        page_heading(self, "Deviation from the original on %s samples",
+                     number_count(samples, count));
+    } else {
+        page_heading(self, "Deviation from the original");
+    }
+    values_table(self);
+    deviation_rows(self, deviation);
+}
+
+static void bars(page *self, const json_t *groups)
+{
+    size_t index = 0;
+    json_t *group = NULL;
+    json_array_foreach(groups, index, group)
+    {
+        double units = pages_number(group, "units"), kept = pages_number(group, "kept");
+        if (isfinite(units) && isfinite(kept) && units >= kept && kept >= 0)
+            page_bar_add(self, pages_string(group, "name", ""), units, kept);
+    }
+}
+
+void page_fill_compress(page *self, const json_t *root)
+{
+    static const cell_column columns[] = {
+        {"name", "group", CELL_TEXT, NULL},    {"units", "units", CELL_COUNT, NULL},
+        {"kept", "kept", CELL_COUNT, NULL},    {"kept", "share", CELL_SHARE, "units"},
+        {"height", "height", CELL_REAL, NULL}, {"error", "error", CELL_REAL, NULL},
+        {"method", "method", CELL_TEXT, NULL}};
+    static const cell_column skips[] = {{"name", "group", CELL_TEXT, NULL},
+                                        {"reason", "left as it is, because", CELL_TEXT, NULL}};
+    static const cell_column stages[] = {{"name", "stage", CELL_TEXT, NULL},
+                                         {"rel_l2", "rel. L2", CELL_REAL, NULL},
+                                         {"seconds", "time", CELL_SECONDS, NULL}};
+    const json_t *groups = json_object_get(root, "groups");
+    page_title(self, "%s: %s, %s", model_name(root), pages_string(root, "method", "no method"),
+               pages_string(root, "rule", "no rule"));
+    page_line(self, "%s", "");
+    size_table(self, root);
+    deviation_table(self, root);
+    if (json_array_size(groups) > 0) {
+        page_heading(self, "Unit groups");
+        bars(self, groups);
+        pages_objects(self, groups, columns, 7);
+    }
+    if (json_array_size(json_object_get(root, "skipped")) > 0) {
+        page_heading(self, "Skipped");
+        pages_objects(self, json_object_get(root, "skipped"), skips, 2);
+    }
+    if (json_array_size(json_object_get(root, "stages")) > 0) {
+        page_heading(self, "Stages");
+        pages_objects(self, json_object_get(root, "stages"), stages, 3);
+    }
+    ending(self, root);
+}
+
+/* ---- demo --------------------------------------------------------------------------------------- */
+
+void page_fill_demo(page *self, const json_t *root)
+{
+    const json_t *results = json_object_get(root, "results");
+    const json_t *original = json_object_get(root, "original");
+    const json_t *metric = json_object_get(root, "metric");
+    const char *metric_name = pages_string(metric, "name", "metric");
+    cell_column columns[PAGE_MAX_COLUMNS];
+    int n = 0;
+    void *at = json_object_iter(json_array_get(results, 0));
+    for (; at != NULL && n < PAGE_MAX_COLUMNS; n++) {
+        const char *key = json_object_iter_key(at);
+        columns[n] = pages_column(key);
+        if (strcmp(key, "metric") == 0) {
+            columns[n] = pages_column(metric_name);
+            columns[n].key = key;
+        } else if (json_is_string(json_object_iter_value(at))) {
+            columns[n].format = CELL_TEXT;
+        }
+        at = json_object_iter_next(json_array_get(results, 0), at);
+    }
+    page_title(self, "Demo in %s", pages_string(root, "folder", "this folder"));
+    page_heading(self, "Original");
+    values_table(self);
+    value_row(self, "parameters", original, "params");
+    value_row(self, "MACs", original, "macs");
+    if (json_is_number(json_object_get(metric, "original"))) {
+        cell_column column = pages_column(metric_name);
+        page_cell(self, column.heading);
+        pages_cell(self, json_object_get(metric, "original"), column.format);
+    }
+    page_heading(self, "Compressed");
+    pages_objects(self, results, columns, n);
+    ending(self, root);
+}
