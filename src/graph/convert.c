@@ -102,7 +102,7 @@ static uint32_t narrow_encode(const narrow *f, double value)
 
 static uint32_t code_at(int bits, const uint8_t *data, int64_t i)
 {
-    if (bits == 4) return (data[i / 2] >> (i % 2 * 4)) & 0xFu;
+    if (bits == 4) return ((uint32_t)data[i / 2] >> (i % 2 * 4)) & 0xFu;
     if (bits == 8) return data[i];
     return (uint32_t)data[2 * i] | (uint32_t)data[2 * i + 1] << 8;
 }
