@@ -74,9 +74,9 @@ static coset_status resolve(const op_infer *call, const array *target, shape *re
     if (!product_without(&call->in[0].shape, -1, &have)) return COSET_OK;
     if (!product_without(result, free_axis, &rest)) return misfit(call, result);
     if (free_axis >= 0) {
-        /* An empty input leaves -1 open; 0 is the only size that fits whatever the others are. */
-        if (rest == 0 ? have != 0 : have % rest != 0) return misfit(call, result);
-        result->dims[free_axis] = rest == 0 ? 0 : have / rest;
+        /* Beside a 0 any size would fit. */
+        if (rest == 0 || have % rest != 0) return misfit(call, result);
+        result->dims[free_axis] = have / rest;
     } else if (rest != have) {
         return misfit(call, result);
     }

@@ -8,20 +8,13 @@
 
 enum { ONE_AXIS = 13 };
 
-/* Axes [first, end) that are normalised together. Axis may be the rank before opset 13: nothing. */
+/* Axes [first, end) that are normalised together. */
 static coset_status find_axes(const op_node *at, int rank, int *first_out, int *end_out)
 {
-    int64_t axis = node_attr_int(at->node, "axis", at->opset >= ONE_AXIS ? -1 : 1);
-    if (at->opset < ONE_AXIS && axis == rank) {
-        *first_out = *end_out = rank;
-        return COSET_OK;
-    }
-    if (rank == 0 && (axis == 0 || axis == -1)) {
-        *first_out = *end_out = 0;
-        return COSET_OK;
-    }
-    coset_status status = axis_resolve(at, axis, rank, first_out);
-    *end_out = at->opset >= ONE_AXIS ? *first_out + 1 : rank;
+    bool one = at->opset >= ONE_AXIS;
+    coset_status status =
+        axis_resolve(at, node_attr_int(at->node, "axis", one ? -1 : 1), rank, first_out);
+    *end_out = one ? *first_out + 1 : rank;
     return status;
 }
 
