@@ -188,7 +188,7 @@ static coset_status add_node(builder *self, Onnx__NodeProto *proto)
     size_t n_in = proto->n_input, n_out = proto->n_output;
     if (type[0] == '\0')
         FAIL(ctx, COSET_EFORMAT, "node '%.300s' has no operator type", text_of(proto->name));
-    TRY(ctx_reserve(ctx, &self->scratch, &self->scratch_capacity, (int64_t)(n_in + n_out),
+    TRY(ctx_reserve(ctx, &self->scratch, &self->scratch_capacity, (int64_t)(n_in + n_out) + 1,
                     sizeof *self->scratch));
     TRY(read_names(self, proto->input, n_in, self->scratch));
     TRY(read_names(self, proto->output, n_out, self->scratch + n_in));
