@@ -14,8 +14,12 @@ coset_status moments_view_of(coset_ctx *ctx, const array *values, int axis, mome
     if (at < 0 || at >= rank)
         return ctx_fail(ctx, COSET_EARGUMENT, "a value of shape %s has no axis %d",
                         shape_text(&values->shape, text, sizeof text), axis);
-    *view_out = (moments_view){values->f, shape_product(&values->shape, 0, at),
-                               values->shape.dims[at], shape_product(&values->shape, at + 1, rank), NULL, 0};
+    *view_out = (moments_view){values->f,
+                               shape_product(&values->shape, 0, at),
+                               values->shape.dims[at],
+                               shape_product(&values->shape, at + 1, rank),
+                               NULL,
+                               0};
     return COSET_OK;
 }
 

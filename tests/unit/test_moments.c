@@ -21,9 +21,14 @@ static float *random_samples(rng *random, int64_t samples, int64_t n, double off
     return values;
 }
 
+static moments_view rows_of(const float *values, int64_t count, int64_t n)
+{
+    return (moments_view){.values = values, .outer = count, .features = n, .inner = 1};
+}
+
 static void add(coset_ctx *ctx, moments *self, const float *values, int64_t samples)
 {
-    moments_view view = {values, samples, self->n, 1};
+    moments_view view = rows_of(values, samples, self->n);
     if (moments_add(ctx, self, &view) != COSET_OK) fail_msg("%s", coset_ctx_error(ctx));
 }
 
@@ -280,7 +285,7 @@ static void not_finite(void **state)
     coset_ctx *ctx = counted_ctx(&memory, 1);
     float *values = calloc(SAMPLES * N, sizeof *values);
     moments *self = new_moments(ctx, N, true);
-    moments_view view = {values, SAMPLES, N, 1};
+    moments_view view = rows_of(values, SAMPLES, N);
     values[300 * N + 2] = NAN;
     assert_int_equal(moments_add(ctx, self, &view), COSET_OK); /* still buffered */
     assert_int_equal(moments_finish(ctx, self), COSET_ENUMERIC);
@@ -322,7 +327,7 @@ static void cross(void **state)
     for (int64_t s = 0; s < SAMPLES; s++)
         for (int j = 0; j < M; j++) y[s * M + j] = x[s * N + j] - 3 * x[s * N + j + 1] - 1000;
     cross_moments *whole = NULL, *total = NULL;
-    moments_view vx = {x, SAMPLES, N, 1}, vy = {y, SAMPLES, M, 1};
+    moments_view vx = rows_of(x, SAMPLES, N), vy = rows_of(y, SAMPLES, M);
     assert_int_equal(cross_moments_new(ctx, N, M, &whole), COSET_OK);
     assert_int_equal(cross_moments_new(ctx, N, M, &total), COSET_OK);
     assert_int_equal(cross_moments_add(ctx, whole, &vx, &vy), COSET_OK);
@@ -331,8 +336,8 @@ static void cross(void **state)
     for (int k = 2; k >= 0; k--) {
         cross_moments *part = NULL;
         assert_int_equal(cross_moments_new(ctx, N, M, &part), COSET_OK);
-        vx = (moments_view){x + starts[k] * N, starts[k + 1] - starts[k], N, 1};
-        vy = (moments_view){y + starts[k] * M, starts[k + 1] - starts[k], M, 1};
+        vx = rows_of(x + starts[k] * N, starts[k + 1] - starts[k], N);
+        vy = rows_of(y + starts[k] * M, starts[k + 1] - starts[k], M);
         assert_int_equal(cross_moments_add(ctx, part, &vx, &vy), COSET_OK);
         assert_int_equal(cross_moments_finish(ctx, part), COSET_OK);
         assert_int_equal(cross_moments_merge(ctx, total, part), COSET_OK);
@@ -346,8 +351,8 @@ static void cross(void **state)
     assert_int_equal(cross_moments_new(ctx, N, M + 1, &other), COSET_OK);
     assert_int_equal(cross_moments_merge(ctx, total, other), COSET_EARGUMENT);
     y[0] = NAN;
-    vx = (moments_view){x, 1, N, 1};
-    vy = (moments_view){y, 1, M, 1};
+    vx = rows_of(x, 1, N);
+    vy = rows_of(y, 1, M);
     assert_int_equal(cross_moments_add(ctx, total, &vx, &vy), COSET_OK);
     assert_int_equal(cross_moments_finish(ctx, total), COSET_ENUMERIC);
     cross_moments_free(ctx, other);
@@ -356,6 +361,33 @@ static void cross(void **state)
     cross_moments_free(ctx, NULL);
     free(x);
     free(y);
+    counted_ctx_end(ctx, &memory);
+}
+
+static float squared_above(float value, float parameter)
+{
+    return value > parameter ? value * value : 0;
+}
+
+/* Moments of a function of the values are those of its results. */
+static void mapped(void **state)
+{
+    (void)state;
+    enum { SAMPLES = 600, N = 4 };
+    counted_memory memory;
+    coset_ctx *ctx = counted_ctx(&memory, 1);
+    rng random = rng_seed(11, 0);
+    float *values = random_samples(&random, SAMPLES, N, 1);
+    moments *self = new_moments(ctx, N, true);
+    moments_view view = rows_of(values, SAMPLES, N);
+    view.map = squared_above;
+    view.parameter = 0.5f;
+    assert_int_equal(moments_add(ctx, self, &view), COSET_OK);
+    assert_int_equal(moments_finish(ctx, self), COSET_OK);
+    for (int k = 0; k < SAMPLES * N; k++) values[k] = squared_above(values[k], 0.5f);
+    check_moments(self, values, SAMPLES);
+    moments_free(ctx, self);
+    free(values);
     counted_ctx_end(ctx, &memory);
 }
 
@@ -435,8 +467,9 @@ static void collection(void **state)
         builder a = layer(ctx, "? 4", w, UNITS, &za, &ha),
                 b = layer(ctx, dims[variant], v, 3, &zb, &hb);
         const coset_graph *graphs[2] = {a.graph, b.graph};
-        stats_moments wanted[3] = {
-            {{0, za, 1}, false, NULL}, {{0, ha, -1}, true, NULL}, {{1, hb, 1}, true, NULL}};
+        stats_moments wanted[3] = {{.of = {0, za, 1}},
+                                   {.of = {0, ha, -1}, .second = true},
+                                   {.of = {1, hb, 1}, .second = true}};
         stats_cross pairs[2] = {{{0, za, 1}, {0, ha, 1}, NULL}, {{1, hb, 1}, {0, za, 1}, NULL}};
         stats_job job = {.graphs = graphs,
                          .n_graphs = 2,
@@ -488,7 +521,7 @@ static void collection_refuses(void **state)
         {{0, z, 1}, COSET_ENUMERIC, "value 'z': sample 2, feature 0 is NaN"},
     };
     for (int k = 0; k < 5; k++) {
-        stats_moments wanted[2] = {{cases[k].of, true, NULL}, {cases[k].of, false, NULL}};
+        stats_moments wanted[2] = {{.of = cases[k].of, .second = true}, {.of = cases[k].of}};
         stats_job job = {.graphs = graphs,
                          .n_graphs = 1,
                          .source = &source,
@@ -515,6 +548,7 @@ int main(void)
         cmocka_unit_test(channel_axis),
         cmocka_unit_test(not_finite),
         cmocka_unit_test(cross),
+        cmocka_unit_test(mapped),
         cmocka_unit_test(collection),
         cmocka_unit_test(collection_refuses),
     };
