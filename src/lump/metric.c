@@ -5,11 +5,11 @@
 #include "linalg/blas.h"
 
 coset_status contraction_metric(coset_ctx *ctx, const coset_graph *graph,
-                                const graph_groups *groups, int64_t contraction, const double *a,
+                                const graph_groups *groups, int64_t index, const double *a,
                                 double **metric_out)
 {
     coset_status status = COSET_OK;
-    weight_view view = contraction_weight(graph, groups, &groups->contractions[contraction]);
+    weight_view view = contraction_weight(graph, groups, &groups->contractions[index]);
     int64_t n = view.n_in, q = view.n_out;
     double *rows = NULL, *tap = NULL, *through = NULL, *metric = NULL;
     TRY(ctx_alloc_raw(ctx, q * n * view.n_taps, sizeof *rows, &rows));

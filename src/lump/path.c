@@ -36,10 +36,53 @@ void path_free(coset_ctx *ctx, path *self)
     ctx_free(ctx, self);
 }
 
-void path_heights_from_tree(path *self)
+/* Divides a row by its norm, or turns it so that its largest entry is positive; returns the factor
+ * that was taken out. */
+static double take_norm(double *row, int64_t width)
 {
-    for (int64_t m = 0; m < self->n - 1; m++)
-        self->height[self->n - 1 - m] = self->tree.merges[m].height;
+    double square = 0;
+    for (int64_t j = 0; j < width; j++) square += row[j] * row[j];
+    double norm = sqrt(square);
+    for (int64_t j = 0; j < width && norm > 0; j++) row[j] /= norm;
+    return norm > 0 ? norm : 1;
+}
+
+static double take_sign(double *row, int64_t width)
+{
+    int64_t largest = 0;
+    for (int64_t j = 1; j < width; j++)
+        if (fabs(row[j]) > fabs(row[largest])) largest = j;
+    if (width == 0 || row[largest] >= 0) return 1;
+    for (int64_t j = 0; j < width; j++) row[j] = -row[j];
+    return -1;
+}
+
+coset_status path_canonicalise(coset_ctx *ctx, path *self, unit_function function, double *rows,
+                               int64_t width)
+{
+    coset_status status = COSET_OK;
+    if (function == UNIT_OTHER) return COSET_OK;
+    TRY(ctx_alloc(ctx, self->n, sizeof *self->gain, &self->gain));
+    if (function == UNIT_LOGISTIC)
+        TRY(ctx_alloc(ctx, self->n, sizeof *self->offset, &self->offset));
+    for (int64_t u = 0; u < self->n; u++) {
+        double *row = rows + u * width;
+        self->gain[u] = 1;
+        if (function != UNIT_RELU) self->gain[u] *= take_sign(row, width);
+        if (function == UNIT_RELU || function == UNIT_IDENTITY)
+            self->gain[u] *= take_norm(row, width);
+        if (function == UNIT_LOGISTIC && self->gain[u] < 0) self->offset[u] = 1;
+    }
+done:
+    return status;
+}
+
+void path_heights_from_tree(path *self, double noise)
+{
+    for (int64_t m = 0; m < self->n - 1; m++) {
+        double height = self->tree.merges[m].height;
+        self->height[self->n - 1 - m] = height > noise ? height : 0;
+    }
 }
 
 void path_smooth(path *self)

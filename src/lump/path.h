@@ -3,6 +3,7 @@
 #ifndef COSET_LUMP_PATH_H
 #define COSET_LUMP_PATH_H
 
+#include "graph/groups.h"
 #include "linalg/cluster.h"
 #include "lump/lumping.h"
 
@@ -28,8 +29,19 @@ typedef struct path {
 COSET_MUST_USE coset_status path_new(coset_ctx *ctx, const char *method, int64_t n, path **path_out);
 void path_free(coset_ctx *ctx, path *self);
 
-/* Heights of a merge tree: height[k] of the merge that leaves k units. */
-void path_heights_from_tree(path *self);
+/* Canonical form of units (METHODS.md 4.4): brings incoming rows (n, width; rewritten) to one
+ * representative of the activation's symmetry and records gain and offset, h = gain h^ + offset.
+ *   UNIT_RELU      rows of norm 1, gain = norm
+ *   UNIT_ODD       the entry of largest magnitude positive, gain = its sign
+ *   UNIT_LOGISTIC  the same, gain = -1 and offset = 1 for turned units
+ *   UNIT_IDENTITY  both of the first two
+ *   others         unchanged */
+COSET_MUST_USE coset_status path_canonicalise(coset_ctx *ctx, path *self, unit_function function,
+                                              double *rows, int64_t width);
+
+/* Heights of a merge tree: height[k] of the merge that leaves k units. Heights up to `noise` count as
+ * 0: canonical forms are equal only up to the rounding of stored weights. */
+void path_heights_from_tree(path *self, double noise);
 /* Makes heights and errors monotone where rounding broke it. */
 void path_smooth(path *self);
 

@@ -43,38 +43,42 @@ done:
     return status;
 }
 
-/* Incoming weight rows of the group, biases included: (n, width). */
-static coset_status incoming_rows(coset_ctx *ctx, const coset_graph *graph,
-                                  const graph_groups *groups, const unit_group *group, site *at)
+coset_status group_incoming(coset_ctx *ctx, const coset_graph *graph, const graph_groups *groups,
+                            int64_t g, double **rows_out, int64_t *width_out)
 {
     coset_status status = COSET_OK;
-    double *row = NULL, *gathered = NULL;
-    int64_t n = group->n;
+    const unit_group *group = &groups->groups[g];
+    double *rows = NULL;
+    int64_t width = 0, start = 0;
+    *rows_out = NULL;
+    for (int64_t c = 0; c < groups->n_contractions; c++) {
+        const group_slot *member = slot_in(group, groups->contractions[c].out_slot);
+        if (member == NULL) continue;
+        weight_view view = contraction_weight(graph, groups, &groups->contractions[c]);
+        width += member->repeats * (view.n_in * view.n_taps + 1);
+    }
+    TRY(ctx_alloc(ctx, group->n * width, sizeof *rows, &rows));
     for (int64_t c = 0; c < groups->n_contractions; c++) {
         const contraction *from = &groups->contractions[c];
         const group_slot *member = slot_in(group, from->out_slot);
         if (member == NULL) continue;
         weight_view view = contraction_weight(graph, groups, from);
-        int64_t width = view.n_in * view.n_taps;
-        TRY(ctx_alloc(ctx, n * (width + 1), sizeof *gathered, &gathered));
-        for (int64_t p = 0; p < member->repeats; p++) {
-            for (int64_t u = 0; u < n; u++) {
-                int64_t index = member->index[u * member->repeats + p];
-                row = gathered + u * (width + 1);
-                weight_rows(&view, index, 1, row);
-                row[width] = from->bias < 0 ? 0
-                                            : from->bias_scale *
-                                                  tensor_value(graph->values[from->bias].constant,
-                                                               index);
-            }
-            gemm_f64(ctx, false, true, n, n, width + 1, 1, gathered, width + 1, gathered, width + 1,
-                     1, at->covariance, n);
+        int64_t size = view.n_in * view.n_taps;
+        for (int64_t cell = 0; cell < group->n * member->repeats; cell++) {
+            double *row = rows + cell / member->repeats * width + start +
+                          cell % member->repeats * (size + 1);
+            weight_rows(&view, member->index[cell], 1, row);
+            if (from->bias >= 0)
+                row[size] = from->bias_scale * tensor_value(graph->values[from->bias].constant,
+                                                            member->index[cell]);
         }
-        ctx_free(ctx, gathered);
-        gathered = NULL;
+        start += member->repeats * (size + 1);
     }
+    *rows_out = rows;
+    *width_out = width;
+    rows = NULL;
 done:
-    ctx_free(ctx, gathered);
+    ctx_free(ctx, rows);
     return status;
 }
 
@@ -110,6 +114,8 @@ static coset_status fill_site(coset_ctx *ctx, const coset_graph *graph, const gr
     int64_t n = group->n;
     const moments *known =
         stats != NULL ? stats->of_value[groups->contractions[first].input] : NULL;
+    double *rows = NULL;
+    int64_t width = 0;
     at->value = groups->contractions[first].input;
     TRY(ctx_alloc(ctx, n * n, sizeof *at->covariance, &at->covariance));
     TRY(ctx_alloc(ctx, n * n, sizeof *at->weight, &at->weight));
@@ -118,7 +124,8 @@ static coset_status fill_site(coset_ctx *ctx, const coset_graph *graph, const gr
         TRY(restrict_moments(ctx, known, slot_in(group, groups->contractions[first].in_slot), n,
                              at));
     } else {
-        TRY(incoming_rows(ctx, graph, groups, group, at));
+        TRY(group_incoming(ctx, graph, groups, g, &rows, &width));
+        gemm_f64(ctx, false, true, n, n, width, 1, rows, width, rows, width, 0, at->covariance, n);
     }
     for (int64_t c = first; c < groups->n_contractions; c++) {
         const contraction *to = &groups->contractions[c];
@@ -131,6 +138,7 @@ static coset_status fill_site(coset_ctx *ctx, const coset_graph *graph, const gr
         for (int64_t i = 0; i < n * n && power > 0; i++) at->weight[i] /= power;
     }
 done:
+    ctx_free(ctx, rows);
     return status;
 }
 

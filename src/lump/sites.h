@@ -34,6 +34,13 @@ COSET_MUST_USE coset_status calibration_collect(coset_ctx *ctx, const coset_grap
                                                 calibration **calibration_out);
 void calibration_free(coset_ctx *ctx, calibration *self);
 
+/* Incoming weights of every unit of a group, biases included: rows (n, width), owned by the caller;
+ * width is the sum over producing contractions of inputs x taps x occurrences, plus one for each bias.
+ * Errors: COSET_EMEMORY. */
+COSET_MUST_USE coset_status group_incoming(coset_ctx *ctx, const coset_graph *graph,
+                                           const graph_groups *groups, int64_t group,
+                                           double **rows_out, int64_t *width_out);
+
 /* One activation value through which contractions read a group: covariance of its units there (taps
  * and occurrences summed) and the weight that errors have there: M of the contractions (calibration), or
  * without data W^T W / trace(W^T W G). */

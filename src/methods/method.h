@@ -12,8 +12,10 @@ typedef enum param_kind {
     PARAM_CHOICE, /* one of `choices`, "a|b|c"; the value is its index */
     PARAM_FLAG,   /* true or false */
     PARAM_NUMBER, /* in [low, high] */
-    PARAM_PATTERN /* "N:M" with 1 <= N <= M <= 64, or "none"; the value is 64 N + M, or 0 */
+    PARAM_PATTERN /* "N:M" with 1 <= N <= M <= 64, or "none"; the value is PATTERN_BASE N + M, or 0 */
 } param_kind;
+
+enum { PATTERN_BASE = 128 };
 
 typedef struct method_param {
     const char *name;
@@ -77,6 +79,9 @@ typedef struct coset_method {
 /* NULL if there is no such method. */
 const coset_method *method_find(const char *name);
 const coset_method *method_at(int64_t index);
+/* As method_find. Errors: COSET_EARGUMENT naming the methods that there are. */
+COSET_MUST_USE coset_status method_require(coset_ctx *ctx, const char *name,
+                                           const coset_method **method_out);
 
 /* Resolves "METHOD.PARAM" settings into call->values and configures the call.
  * Errors: COSET_EARGUMENT naming the setting, what it takes and what was given. */

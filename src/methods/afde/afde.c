@@ -1,0 +1,289 @@
+/* AFDE: compression by approximate differential equivalence. A network is read as the ODE system
+ * x_k' = -x_k + b_k + sum_i w_ki x_i; units of a layer whose equations are nearly the same become one.
+ * Source: Cardelli, Tribastone, Tschaikowski, Vandin, PNAS 2017; Cardelli, Squillace, Tribastone,
+ * Tschaikowski, Vandin, JLAMP 134, 2023, worked out on the linear-drift encoding (METHODS.md 4). */
+#include <math.h>
+#include <string.h>
+
+#include "methods/method.h"
+
+enum { EQUIVALENCE, LINKAGE, SCALE, FORM, CANONICAL };
+enum { BACKWARD, FORWARD };
+
+/* Canonical rows have norm or largest entries about 1 and come from f32. */
+#define CANONICAL_NOISE 1e-6
+
+enum { SCALE_NONE, SCALE_LAYER };
+
+static const method_param params[] = {
+    {"equivalence", PARAM_CHOICE, "backward|forward", "backward", 0, 0,
+     "backward: units that receive the same; forward: units that send the same",
+     "METHODS.md 4.1, 4.2"},
+    {"linkage", PARAM_CHOICE, "single|complete|average|ward", "ward", 0, 0,
+     "how far blocks are apart; single is the definition of ERODE", "METHODS.md 3.2, 4.5"},
+    {"scale", PARAM_CHOICE, "none|layer", "layer", 0, 0,
+     "layer: distances in units of the layer's mean deviation, so that one eps serves all layers",
+     "METHODS.md 4.5 (ours)"},
+    {"form", PARAM_CHOICE, "means|sums", "means", 0, 0,
+     "a block's unit is the mean or the sum of its members (sums: ReLU and identity only)",
+     "METHODS.md 4.3"},
+    {"canonical", PARAM_FLAG, NULL, "false", 0, 0,
+     "compare units after removing the symmetry of their activation", "METHODS.md 4.4 (ours)"},
+};
+
+static void configure(method_call *call)
+{
+    call->sweep = call->values[EQUIVALENCE] == (double)FORWARD ? SWEEP_BACKWARD : SWEEP_FORWARD;
+}
+
+/* The compared vectors of one group, built column block by column block: (n, width). */
+typedef struct vectors {
+    const method_call *call;
+    const coset_plan *so_far;
+    const unit_group *group;
+    int64_t width;
+    double *values;
+} vectors;
+
+static coset_status widen(vectors *self, int64_t extra, double **fresh_out, int64_t *from_out)
+{
+    int64_t n = self->group->n, width = self->width + extra;
+    double *wider = NULL;
+    coset_status status = ctx_alloc(self->call->ctx, n * width, sizeof *wider, &wider);
+    if (status != COSET_OK) return status;
+    for (int64_t u = 0; u < n && self->width > 0; u++)
+        memcpy(wider + u * width, self->values + u * self->width,
+               (size_t)self->width * sizeof *wider);
+    ctx_free(self->call->ctx, self->values);
+    *from_out = self->width;
+    self->values = *fresh_out = wider;
+    self->width = width;
+    return COSET_OK;
+}
+
+/* Where index i of a slot goes once the groups visited before are lumped: blocks share a place. */
+static coset_status block_places(const vectors *self, int32_t slot, int64_t **place_out,
+                                 int64_t *count_out)
+{
+    coset_status status = COSET_OK;
+    const graph_groups *groups = self->call->groups;
+    int64_t size = groups->slots[slot].size, count = 0;
+    int64_t *place = NULL, *first = NULL;
+    TRY(ctx_alloc(self->call->ctx, size, sizeof *place, &place));
+    TRY(ctx_alloc(self->call->ctx, size, sizeof *first, &first));
+    for (int64_t i = 0; i < size; i++) first[i] = place[i] = -1;
+    for (int64_t i = 0; i < size; i++) {
+        int64_t unit = 0;
+        int32_t g = groups_at(groups, slot, i, &unit);
+        const lumping *map = g >= 0 ? self->so_far->groups[g].map : NULL;
+        if (map == NULL || map->block[unit] < 0) {
+            place[i] = count++;
+            continue;
+        }
+        /* Occurrence p of a unit shares the place of occurrence p of its block's representative. */
+        const unit_group *of = &groups->groups[g];
+        const group_slot *member = NULL;
+        for (int32_t s = 0; s < of->n_slots; s++)
+            if (of->slots[s].slot == slot) member = &of->slots[s];
+        int64_t p = 0;
+        while (p + 1 < member->repeats && member->index[unit * member->repeats + p] != i) p++;
+        int64_t stands = member->index[map->keep[map->block[unit]] * member->repeats + p];
+        if (first[stands] < 0) first[stands] = count++;
+        place[i] = first[stands];
+    }
+    *place_out = place;
+    *count_out = count;
+    place = NULL;
+done:
+    ctx_free(self->call->ctx, place);
+    ctx_free(self->call->ctx, first);
+    return status;
+}
+
+/* What unit u receives through one contraction: its weight row, columns summed over blocks. */
+static coset_status add_incoming(vectors *self, const contraction *from, const group_slot *member)
+{
+    coset_status status = COSET_OK;
+    coset_ctx *ctx = self->call->ctx;
+    weight_view view = contraction_weight(self->call->graph, self->call->groups, from);
+    enum { CHUNK = 64 };
+    int64_t *place = NULL, count = 0, start = 0, row_size = view.n_in * view.n_taps;
+    double *rows = NULL, *out = NULL;
+    TRY(block_places(self, from->in_slot, &place, &count));
+    TRY(ctx_alloc_raw(ctx, CHUNK * row_size, sizeof *rows, &rows));
+    int64_t columns = count * view.n_taps;
+    TRY(widen(self, columns * member->repeats, &out, &start));
+    int64_t *owner = NULL; /* unit * repeats + occurrence of every row */
+    TRY(ctx_alloc(ctx, view.n_out, sizeof *owner, &owner));
+    for (int64_t o = 0; o < view.n_out; o++) owner[o] = -1;
+    for (int64_t c = 0; c < self->group->n * member->repeats; c++) owner[member->index[c]] = c;
+    for (int64_t from_row = 0; from_row < view.n_out; from_row += CHUNK) {
+        int64_t rows_now = view.n_out - from_row < CHUNK ? view.n_out - from_row : CHUNK;
+        weight_rows(&view, from_row, rows_now, rows);
+        for (int64_t r = 0; r < rows_now; r++) {
+            int64_t cell = owner[from_row + r];
+            if (cell < 0) continue;
+            double *to = out + cell / member->repeats * self->width + start +
+                         cell % member->repeats * columns;
+            for (int64_t i = 0; i < view.n_in; i++)
+                for (int64_t t = 0; t < view.n_taps; t++)
+                    to[place[i] * view.n_taps + t] += rows[r * row_size + i * view.n_taps + t];
+        }
+    }
+    ctx_free(ctx, owner);
+done:
+    ctx_free(ctx, place);
+    ctx_free(ctx, rows);
+    return status;
+}
+
+/* What unit u sends through one contraction: its weight column, rows summed over blocks. */
+static coset_status add_outgoing(vectors *self, const contraction *to_layer,
+                                 const group_slot *member)
+{
+    coset_status status = COSET_OK;
+    coset_ctx *ctx = self->call->ctx;
+    weight_view view = contraction_weight(self->call->graph, self->call->groups, to_layer);
+    enum { CHUNK = 64 };
+    int64_t *place = NULL, count = 0, start = 0, row_size = view.n_in * view.n_taps;
+    double *rows = NULL, *out = NULL;
+    TRY(block_places(self, to_layer->out_slot, &place, &count));
+    TRY(ctx_alloc_raw(ctx, CHUNK * row_size, sizeof *rows, &rows));
+    int64_t columns = count * view.n_taps;
+    TRY(widen(self, columns * member->repeats, &out, &start));
+    for (int64_t from_row = 0; from_row < view.n_out; from_row += CHUNK) {
+        int64_t rows_now = view.n_out - from_row < CHUNK ? view.n_out - from_row : CHUNK;
+        weight_rows(&view, from_row, rows_now, rows);
+        for (int64_t r = 0; r < rows_now; r++)
+            for (int64_t c = 0; c < self->group->n * member->repeats; c++)
+                for (int64_t t = 0; t < view.n_taps; t++)
+                    out[c / member->repeats * self->width + start + c % member->repeats * columns +
+                        place[from_row + r] * view.n_taps + t] +=
+                        rows[r * row_size + member->index[c] * view.n_taps + t];
+    }
+done:
+    ctx_free(ctx, place);
+    ctx_free(ctx, rows);
+    return status;
+}
+
+/* Unit-by-unit constants: biases, slopes, scales. */
+static coset_status add_constants(vectors *self)
+{
+    coset_status status = COSET_OK;
+    const graph_groups *groups = self->call->groups;
+    for (int32_t s = 0; s < self->group->n_slots; s++) {
+        const group_slot *member = &self->group->slots[s];
+        const label_slot *slot = &groups->slots[member->slot];
+        const tensor *data = self->call->graph->values[slot->value].constant;
+        if (member->role != SLOT_ADD && member->role != SLOT_SCALE) continue;
+        double *out = NULL, scale = 1;
+        int64_t start = 0, inner = shape_product(&data->shape, slot->axis + 1, data->shape.rank);
+        int64_t outer = shape_product(&data->shape, 0, slot->axis), cells = outer * inner;
+        for (int64_t c = 0; c < groups->n_contractions; c++)
+            if (groups->contractions[c].bias == slot->value &&
+                groups->contractions[c].bias_node == slot->node)
+                scale = groups->contractions[c].bias_scale;
+        TRY(widen(self, member->repeats * cells, &out, &start));
+        for (int64_t u = 0; u < self->group->n; u++)
+            for (int64_t p = 0; p < member->repeats; p++)
+                for (int64_t e = 0; e < cells; e++)
+                    out[u * self->width + start + p * cells + e] =
+                        scale * tensor_value(data, (e / inner * slot->size +
+                                                    member->index[u * member->repeats + p]) *
+                                                           inner +
+                                                       e % inner);
+    }
+done:
+    return status;
+}
+
+static const group_slot *member_of(const unit_group *group, int32_t slot)
+{
+    for (int32_t s = 0; s < group->n_slots; s++)
+        if (group->slots[s].slot == slot) return &group->slots[s];
+    return NULL;
+}
+
+static coset_status build_vectors(vectors *self, bool forward)
+{
+    coset_status status = COSET_OK;
+    const graph_groups *groups = self->call->groups;
+    for (int64_t c = 0; c < groups->n_contractions; c++) {
+        const contraction *at = &groups->contractions[c];
+        const group_slot *member = member_of(self->group, forward ? at->in_slot : at->out_slot);
+        if (member == NULL) continue;
+        TRY(forward ? add_outgoing(self, at, member) : add_incoming(self, at, member));
+    }
+    if (!forward) TRY(add_constants(self));
+    /* -0 and 0 are the same weight. */
+    for (int64_t i = 0; i < self->group->n * self->width; i++) self->values[i] += 0.0;
+done:
+    return status;
+}
+
+/* Mean over units of |V_i - mean V|_1. */
+static coset_status layer_scale(coset_ctx *ctx, const double *values, int64_t n, int64_t width,
+                                double *scale_out)
+{
+    coset_status status = COSET_OK;
+    double *mean = NULL, total = 0;
+    TRY(ctx_alloc(ctx, width, sizeof *mean, &mean));
+    for (int64_t u = 0; u < n; u++)
+        for (int64_t j = 0; j < width; j++) mean[j] += values[u * width + j] / (double)n;
+    for (int64_t u = 0; u < n; u++)
+        for (int64_t j = 0; j < width; j++) total += fabs(values[u * width + j] - mean[j]);
+    *scale_out = total > 0 ? total / (double)n : 1;
+done:
+    ctx_free(ctx, mean);
+    return status;
+}
+
+static coset_status afde_path(const method_call *call, int64_t g, const coset_plan *so_far,
+                              path **path_out)
+{
+    coset_status status = COSET_OK;
+    const unit_group *group = &call->groups->groups[g];
+    vectors self = {.call = call, .so_far = so_far, .group = group};
+    bool forward = call->values[EQUIVALENCE] == (double)FORWARD;
+    path *made = NULL;
+    double factor = forward ? 3 : 1; /* of the definition: dist = 3 sum |S_Hi - S_Hj| */
+    cluster_linkage linkage = (cluster_linkage)call->values[LINKAGE];
+    *path_out = NULL;
+    TRY(path_new(call->ctx, "afde", group->n, &made));
+    TRY(build_vectors(&self, forward));
+    if (call->values[CANONICAL] != 0 && !forward)
+        TRY(path_canonicalise(call->ctx, made, group->function, self.values, self.width));
+    if (call->values[SCALE] == (double)SCALE_LAYER) {
+        TRY(layer_scale(call->ctx, self.values, group->n, self.width, &factor));
+        factor = 1 / factor;
+    }
+    for (int64_t i = 0; i < group->n * self.width; i++) self.values[i] *= factor;
+    TRY(cluster_build(call->ctx, self.values, group->n, self.width, NULL,
+                      linkage == CLUSTER_WARD ? CLUSTER_L2 : CLUSTER_L1, linkage, &made->tree));
+    made->sums = call->values[FORM] != 0 &&
+                 (group->function == UNIT_RELU || group->function == UNIT_IDENTITY);
+    ctx_free(call->ctx, made->error);
+    made->error = NULL;
+    path_heights_from_tree(made, made->gain != NULL ? CANONICAL_NOISE * factor : 0);
+    path_smooth(made);
+    *path_out = made;
+    made = NULL;
+done:
+    ctx_free(call->ctx, self.values);
+    path_free(call->ctx, made);
+    return status;
+}
+
+const coset_method method_afde = {
+    .name = "afde",
+    .summary = "lumps units whose differential equations are nearly the same",
+    .source = "Cardelli et al., PNAS 2017 and JLAMP 134, 2023; scale and linkage are ours",
+    .help = "Reads the network as an ODE system with one variable per unit and merges units of a\n"
+            "layer that are equivalent up to one tolerance eps. Needs no data. Single linkage without\n"
+            "scale is the literal definition; the defaults measure far better (docs/methods/afde.md).",
+    .params = params,
+    .n_params = sizeof params / sizeof *params,
+    .configure = configure,
+    .path = afde_path,
+};

@@ -1,0 +1,70 @@
+/* Weight magnitude, the baseline of pruning: single weights or whole units.
+ * Source: Han et al., "Learning both weights and connections", NeurIPS 2015; Li et al., "Pruning
+ * filters for efficient ConvNets", ICLR 2017. METHODS.md section 8. */
+#include <math.h>
+
+#include "methods/ranking.h"
+
+enum { STRUCTURED, SCOPE, NORM };
+enum { SCOPE_MODEL, SCOPE_LAYER };
+
+static const method_param params[] = {
+    {"structured", PARAM_FLAG, NULL, "false", 0, 0,
+     "drop whole units by the norm of their incoming weights instead of single weights",
+     "Li et al. 2017"},
+    {"scope", PARAM_CHOICE, "model|layer", "model", 0, 0,
+     "rank over the whole model or keep the same share in every layer", "Han et al. 2015"},
+    {"norm", PARAM_CHOICE, "l1|l2", "l1", 0, 0, "norm of a unit's weights (structured)",
+     "Li et al. 2017"},
+};
+
+static void configure(method_call *call)
+{
+    call->masks = call->values[STRUCTURED] == 0;
+    call->ranking.scope = call->values[SCOPE] == (double)SCOPE_LAYER ? MASK_LAYER : MASK_MODEL;
+}
+
+static coset_status magnitude_path(const method_call *call, int64_t g, const coset_plan *so_far,
+                                   path **path_out)
+{
+    (void)so_far;
+    coset_status status = COSET_OK;
+    int64_t n = call->groups->groups[g].n, width = 0;
+    double *rows = NULL, *score = NULL;
+    TRY(group_incoming(call->ctx, call->graph, call->groups, g, &rows, &width));
+    TRY(ctx_alloc(call->ctx, n, sizeof *score, &score));
+    for (int64_t u = 0; u < n; u++) {
+        for (int64_t j = 0; j < width; j++) {
+            double w = rows[u * width + j];
+            score[u] += call->values[NORM] != 0 ? w * w : fabs(w);
+        }
+        if (call->values[NORM] != 0) score[u] = sqrt(score[u]);
+    }
+    bool uniform = call->values[SCOPE] == (double)SCOPE_LAYER;
+    TRY(ranking_path(call->ctx, "magnitude", score, n, uniform, path_out));
+done:
+    ctx_free(call->ctx, rows);
+    ctx_free(call->ctx, score);
+    return status;
+}
+
+static coset_status magnitude_scores(const method_call *call, int64_t c, double *scores_out)
+{
+    const tensor *weight = call->graph->values[call->groups->contractions[c].weight].constant;
+    for (int64_t i = 0, n = tensor_elements(weight); i < n; i++)
+        scores_out[i] = fabs(tensor_value(weight, i));
+    return COSET_OK;
+}
+
+const coset_method method_magnitude = {
+    .name = "magnitude",
+    .summary = "sets the smallest weights to zero, or drops the units with the smallest weights",
+    .source = "Han et al. 2015; Li et al. 2017",
+    .help = "The baseline that every paper compares with. Unstructured (the default) leaves shapes as\n"
+            "they are and counts non-zeros: no runtime gets faster. Structured drops whole units.",
+    .params = params,
+    .n_params = sizeof params / sizeof *params,
+    .configure = configure,
+    .path = magnitude_path,
+    .scores = magnitude_scores,
+};
