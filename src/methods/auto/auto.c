@@ -1,0 +1,45 @@
+/* auto: per group the better of merge and select at the width that the cut rule chooses.
+ * Source: ours (METHODS.md section 5). */
+#include <math.h>
+
+#include "methods/data_paths.h"
+
+enum { RIDGE };
+
+static const method_param params[] = {
+    {"ridge", PARAM_NUMBER, NULL, "0.001", 0, 1, "as --select.ridge", "ours"},
+};
+
+static coset_status auto_path(const method_call *call, int64_t g, const coset_plan *so_far,
+                              path **path_out)
+{
+    (void)so_far;
+    coset_status status = COSET_OK;
+    path *made = NULL;
+    int64_t n = call->groups->groups[g].n;
+    *path_out = NULL;
+    TRY(path_new(call->ctx, "auto", n, &made));
+    TRY(select_path(call, g, call->values[RIDGE], &made->choice[0]));
+    TRY(merge_path(call, g, true, &made->choice[1]));
+    for (int64_t k = 0; k < n; k++) {
+        made->error[k] = fmin(made->choice[0]->error[k], made->choice[1]->error[k]);
+        made->height[k] = fmin(made->choice[0]->height[k], made->choice[1]->height[k]);
+    }
+    path_smooth(made);
+    *path_out = made;
+    made = NULL;
+done:
+    path_free(call->ctx, made);
+    return status;
+}
+
+const coset_method method_auto = {
+    .name = "auto",
+    .summary = "merge or select, whichever costs less in each group; the default",
+    .source = "ours (METHODS.md section 5)",
+    .help = "Builds the paths of merge and of select for every group and takes, at the width that the\n"
+            "rule chooses, the one with the smaller estimated output error.",
+    .params = params,
+    .n_params = sizeof params / sizeof *params,
+    .path = auto_path,
+};

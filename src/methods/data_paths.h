@@ -1,0 +1,14 @@
+/* Paths of the methods that see the data, which `auto` chooses between. */
+#ifndef COSET_METHODS_DATA_PATHS_H
+#define COSET_METHODS_DATA_PATHS_H
+
+#include "methods/method.h"
+
+/* Forward selection with a ridge relative to the mean variance. */
+COSET_MUST_USE coset_status select_path(const method_call *call, int64_t group, double ridge,
+                                        path **path_out);
+/* Ward clustering of units as functions of the data, weighted by what they cost at the output. */
+COSET_MUST_USE coset_status merge_path(const method_call *call, int64_t group, bool canonical,
+                                       path **path_out);
+
+#endif

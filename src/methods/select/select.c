@@ -1,0 +1,67 @@
+/* select: orthogonal forward selection of the units that predict the model's output best.
+ * Source: ours (METHODS.md section 5); Chen, Cowan, Grant 1991 for orthogonal least squares. */
+#include <math.h>
+#include <string.h>
+
+#include "linalg/select.h"
+#include "methods/data_paths.h"
+
+enum { RIDGE };
+
+static const method_param params[] = {
+    {"ridge", PARAM_NUMBER, NULL, "0.001", 0, 1,
+     "variance that every unit is taken to have of its own, relative to the mean variance: keeps\n"
+     "      the lift from leaning on differences that calibration cannot resolve",
+     "ours"},
+};
+
+coset_status select_path(const method_call *call, int64_t g, double ridge, path **path_out)
+{
+    coset_status status = COSET_OK;
+    coset_ctx *ctx = call->ctx;
+    int64_t n = call->groups->groups[g].n;
+    group_sites *sites = NULL;
+    moment_site *views = NULL;
+    path *made = NULL;
+    *path_out = NULL;
+    TRY(path_new(ctx, "select", n, &made));
+    TRY(ctx_alloc(ctx, n, sizeof *made->order, &made->order));
+    TRY(group_sites_new(ctx, call->graph, call->groups, call->stats, g, &sites));
+    TRY(ctx_alloc(ctx, sites->count, sizeof *views, &views));
+    for (int64_t s = 0; s < sites->count; s++) {
+        double *gram = sites->sites[s].covariance, trace = 0;
+        for (int64_t i = 0; i < n; i++) trace += gram[i * n + i];
+        for (int64_t i = 0; i < n; i++) gram[i * n + i] += ridge * trace / (double)n;
+        views[s] = (moment_site){gram, sites->sites[s].weight};
+    }
+    TRY(selection_forward(ctx, views, sites->count, n, made->order, made->error));
+    for (int64_t k = 1; k < n; k++) made->height[k] = sqrt(made->error[k]);
+    path_smooth(made);
+    *path_out = made;
+    made = NULL;
+done:
+    ctx_free(ctx, views);
+    group_sites_free(ctx, sites);
+    path_free(ctx, made);
+    return status;
+}
+
+static coset_status own_path(const method_call *call, int64_t g, const coset_plan *so_far,
+                             path **path_out)
+{
+    (void)so_far;
+    return select_path(call, g, call->values[RIDGE], path_out);
+}
+
+const coset_method method_select = {
+    .name = "select",
+    .summary = "keeps the units from which the others can be predicted, and rebuilds these from them",
+    .source = "ours (METHODS.md section 5)",
+    .help = "Chooses units one by one, each time the one that removes most of the error that is left at\n"
+            "the model's output; what the others carried is rebuilt from the kept ones by least squares\n"
+            "(--recover lift). eps is the relative output error. Without data the weights stand in for\n"
+            "activations.",
+    .params = params,
+    .n_params = sizeof params / sizeof *params,
+    .path = own_path,
+};
