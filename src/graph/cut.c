@@ -62,7 +62,9 @@ coset_status cut_set_input(op_cut *call, int input, const int64_t *values, const
     tensor *constant = NULL;
     int32_t value = graph->nodes[call->node_id].inputs[input];
     TRY(make_ints(ctx, values, of, &constant));
-    if (graph->values[value].n_consumers != 1)
+    /* What nodes compute, or others read, stays as it is. */
+    if (graph->values[value].n_consumers != 1 || graph->values[value].is_output ||
+        graph->values[value].constant == NULL)
         TRY(graph_copy_constant(ctx, graph, call->node_id, input, &value));
     graph_set_constant(ctx, graph, value, constant);
 done:

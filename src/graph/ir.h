@@ -121,7 +121,8 @@ COSET_MUST_USE coset_status graph_add_output(coset_ctx *ctx, coset_graph *graph,
 void graph_set_constant(coset_ctx *ctx, coset_graph *graph, int32_t value, tensor *constant);
 
 /* Gives one input of a node a private copy of the constant that it shares with other readers: a new
- * initialiser with a name derived from the old one. The node is marked rewired. */
+ * initialiser with a name derived from the old one. The node is marked rewired. If nodes compute the
+ * input, the new value has no data yet: graph_set_constant must follow. */
 COSET_MUST_USE coset_status graph_copy_constant(coset_ctx *ctx, coset_graph *graph, int32_t node,
                                                 int32_t input, int32_t *value_out);
 

@@ -45,7 +45,8 @@ coset_status graph_copy_constant(coset_ctx *ctx, coset_graph *graph, int32_t nod
     TRY(add_fresh_value(ctx, graph, old, &copy));
     graph->values[copy].is_initialiser = true;
     graph->values[copy].dtype = graph->values[old].dtype;
-    graph_set_constant(ctx, graph, copy, graph->values[old].constant);
+    if (graph->values[old].constant != NULL)
+        graph_set_constant(ctx, graph, copy, graph->values[old].constant);
     graph->nodes[node].inputs[input] = copy;
     graph->nodes[node].rewired = true;
     *value_out = copy;
