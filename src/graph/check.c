@@ -42,6 +42,7 @@ static coset_status check_constants(coset_ctx *ctx, coset_graph *graph)
                  value->name, shape_text(&value->shape, declared, sizeof declared),
                  shape_text(&constant->shape, found, sizeof found));
         }
+        value->shape = constant->shape;
     }
 done:
     return status;
