@@ -1,0 +1,31 @@
+/* reconstruct: refits every contraction of a compressed model to the original's pre-activations.
+ * Source: METHODS.md section 9.2; the one-sided loss is ours. */
+#ifndef COSET_RECOVER_RECONSTRUCT_H
+#define COSET_RECOVER_RECONSTRUCT_H
+
+#include "lump/plan.h"
+#include "lump/sites.h"
+
+/* What a refit did. */
+typedef struct reconstruct_report {
+    int64_t refitted, kept; /* contractions whose weights were replaced / were better as they were */
+} reconstruct_report;
+
+/* Refits, from the first contraction to the last, the weights and bias of every contraction whose
+ * inputs were cut, so that errors of earlier layers are seen and corrected:
+ *   min |Y - W X' - b|^2 + lambda mean(diag X'X'^T) |W - W_lift|^2
+ * X' the compressed model's own inputs, Y = R (original pre-activations). Where a known activation s
+ * follows, the loss is |s(Y) - s(W X' + b)|^2, majorised step by step: for ReLU the target below zero is
+ * min(y^, 0), which keeps pre-activations that are off anyway from dominating the fit.
+ * lambda and whether to refit at all are chosen on held-out samples (every fourth).
+ *   original, plan  what `small` was made of; borrowed
+ *   small           in: the applied plan; out: replaced by the refitted graph (still owned by the
+ *                   caller); unchanged on failure
+ * Errors: those of the executor; COSET_EMEMORY. Cost: for each contraction one forward run of both
+ * models up to it, k^3 + N k q flops and 10 N k q for an activation (N samples, k inputs, q outputs). */
+COSET_MUST_USE coset_status reconstruct(coset_ctx *ctx, const coset_graph *original,
+                                        const graph_groups *groups, const coset_plan *plan,
+                                        const batch_source *source, const shape *sample_shapes,
+                                        coset_graph **small, reconstruct_report *report_out);
+
+#endif

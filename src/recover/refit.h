@@ -1,0 +1,28 @@
+/* One refit: weights of a contraction from samples of its inputs and of what it should give. */
+#ifndef COSET_RECOVER_REFIT_H
+#define COSET_RECOVER_REFIT_H
+
+#include "graph/groups.h"
+
+/* Samples (rows) of inputs and targets, and the weights to start from. */
+typedef struct refit_problem {
+    int64_t rows, n_in, n_out;
+    const double *x;       /* (rows, n_in); borrowed */
+    const double *y;       /* (rows, n_out) target pre-activations; borrowed */
+    const double *weight;  /* (n_out, n_in) to shrink towards; borrowed */
+    const double *bias;    /* [n_out]; borrowed; NULL: the contraction has no bias */
+    unit_function function; /* that follows; UNIT_OTHER and UNIT_IDENTITY: plain least squares */
+    float leak;
+} refit_problem;
+
+/* Refits on all rows but every fourth, for several ridges, and keeps the one whose error on the fourth
+ * rows is least, if it is less than that of the given weights; then refits on all rows.
+ *   weight_out (n_out, n_in), bias_out [n_out] (unused without bias): written
+ *   better_out  false: nothing beats the given weights, which are copied
+ * Errors: COSET_EMEMORY, COSET_ENUMERIC.
+ * Cost: per ridge n_in^3 / 3 + rows n_in^2 flops, 4 rows n_in n_out for every step of majorisation.
+ * Source: METHODS.md section 9.2 (ridge towards the lift); majorisation: ours. */
+COSET_MUST_USE coset_status refit(coset_ctx *ctx, const refit_problem *problem, double *weight_out,
+                                  double *bias_out, bool *better_out);
+
+#endif
