@@ -55,7 +55,7 @@ void graph_facts_free(coset_ctx *ctx, graph_facts *facts)
     ctx_free(ctx, facts);
 }
 
-/* ---- constants -------------------------------------------------------------------------------- */
+/* ---- constants ------------------------------------------------------------------------------- */
 
 static int64_t elements(const shape *known)
 {
@@ -116,7 +116,7 @@ static coset_status convert_inputs(inference *self, const graph_node *node, bool
     return COSET_OK;
 }
 
-/* ---- declarations ----------------------------------------------------------------------------- */
+/* ---- declarations ---------------------------------------------------------------------------- */
 
 static int64_t declared_dim(const inference *self, const graph_value *value, int axis)
 {
@@ -125,9 +125,10 @@ static int64_t declared_dim(const inference *self, const graph_value *value, int
     return self->overridden ? -1 : value->shape.dims[axis];
 }
 
-/* Completes the fact of a node's output with what the file declares; what was inferred wins. Where an
- * operator row leaves a shape open although it knows all inputs, the shape depends on data: then a
- * declaration is no more than a claim, and kernels must not be given buffers of its size. */
+/* Completes the fact of a node's output with what the file declares; what was inferred wins.
+ * Where an operator row leaves a shape open although it knows all inputs, the shape depends on
+ * data: then a declaration is no more than a claim, and kernels must not be given buffers of its
+ * size. */
 static void take_declared(const inference *self, const graph_node *node, int32_t index)
 {
     const graph_value *value = &self->graph->values[node->outputs[index]];
@@ -146,8 +147,8 @@ static void take_declared(const inference *self, const graph_node *node, int32_t
         if (known->shape.dims[a] < 0) known->shape.dims[a] = declared_dim(self, value, a);
 }
 
-/* False for sizes that no tensor has. Zero dimensions do not hide the others: kernels multiply parts
- * of a shape. */
+/* False for sizes that no tensor has. Zero dimensions do not hide the others: kernels multiply
+ * parts of a shape. */
 static bool is_bounded(const shape *self)
 {
     int64_t product = 1;
@@ -211,7 +212,7 @@ done:
     return status;
 }
 
-/* ---- folding ---------------------------------------------------------------------------------- */
+/* ---- folding --------------------------------------------------------------------------------- */
 
 /* True if an input of a node that is to be folded is there, or small enough to be converted. */
 static bool is_available(const inference *self, const graph_node *node, int32_t index)
@@ -316,7 +317,7 @@ done:
     return status;
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------ */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 /* Refuses output shapes that no tensor can have before anything is sized by them. */
 static coset_status check_output(const inference *self, const graph_node *node, int32_t index)

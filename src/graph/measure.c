@@ -93,8 +93,8 @@ static int64_t count_4(const void *data, int64_t n)
     return count;
 }
 
-/* Elements that are not +0 or -0, on the stored bits: a sign bit alone is a zero, except in the FNUZ
- * types, where it is NaN. */
+/* Elements that are not +0 or -0, on the stored bits: a sign bit alone is a zero, except in the
+ * FNUZ types, where it is NaN. */
 static int64_t count_nonzero(const tensor *self)
 {
     int64_t n = tensor_elements(self);

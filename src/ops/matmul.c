@@ -141,7 +141,8 @@ static bool is_single(const shape *w)
     return shape_product(w, 0, batch_rank(w)) == 1;
 }
 
-/* Activation `x` on the left (or right) of constant `w`: contracts x's last (or last but one) axis. */
+/* Activation `x` on the left (or right) of constant `w`: contracts x's last (or last but one)
+ * axis. */
 static coset_status contract(op_labels *call, int x, int w, bool x_left)
 {
     const shape *xs = &call->in[x].shape, *ws = &call->in[w].shape;

@@ -10,7 +10,8 @@ static bool keeps_dims(const op_node *at)
     return node_attr_int(at->node, "keepdims", 1) != 0;
 }
 
-/* Bit a: axis a is summed. No axes: all of them, or none where the node says noop_with_empty_axes. */
+/* Bit a: axis a is summed. No axes: all of them, or none where the node says
+ * noop_with_empty_axes. */
 static coset_status find_mask(const op_node *at, const axes_list *axes, int rank,
                               unsigned *mask_out)
 {

@@ -44,7 +44,8 @@ static coset_status read_target(const op_infer *call, const array *target, shape
     return COSET_OK;
 }
 
-/* Product of all known dimensions but `skip`; false if one is unknown or the product is too large. */
+/* Product of all known dimensions but `skip`; false if one is unknown or the product is too
+ * large. */
 static bool product_without(const shape *self, int skip, int64_t *product_out)
 {
     int64_t product = 1;

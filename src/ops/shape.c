@@ -1,4 +1,5 @@
-/* Shape: dimensions [start, end) of the input as int64. Source: ONNX Shape-1, -13, -15 (start, end). */
+/* Shape: dimensions [start, end) of the input as int64. Source: ONNX Shape-1, -13, -15 (start,
+ * end). */
 #include "ops/operand.h"
 
 /* A bound counted from the end if negative, and brought into [0, rank]. */

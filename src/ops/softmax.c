@@ -1,4 +1,5 @@
-/* Softmax: y = exp(x) / sum of exp(x). Source: ONNX Softmax-1, -11 (negative axes), -13 (one axis). */
+/* Softmax: y = exp(x) / sum of exp(x). Source: ONNX Softmax-1, -11 (negative axes), -13 (one
+ * axis). */
 #include "ops/softmax.h"
 
 #include <math.h>

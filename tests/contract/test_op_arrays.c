@@ -1,5 +1,6 @@
-/* Products, movement and reductions: versions and corners that the official cases leave out, through
- * the checks that every row passes. Expected values are NumPy's in float64, rounded to float32. */
+/* Products, movement and reductions: versions and corners that the official cases leave out,
+ * through the checks that every row passes. Expected values are NumPy's in float64, rounded to
+ * float32. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -82,7 +82,7 @@ static void assert_refused(builder *b, coset_status expected, const char *says)
     coset_graph_free(ctx, b->graph);
 }
 
-/* ---- shape arithmetic -------------------------------------------------------------------------- */
+/* ---- shape arithmetic ------------------------------------------------------------------------ */
 
 typedef struct flattening {
     int32_t x, joined, result;
@@ -190,7 +190,7 @@ static void test_shape_of_something_unknown(void **state)
     coset_graph_free(ctx, b.graph);
 }
 
-/* ---- declarations ------------------------------------------------------------------------------ */
+/* ---- declarations ---------------------------------------------------------------------------- */
 
 static void test_declared_shapes_follow_symbols(void **state)
 {
@@ -245,7 +245,8 @@ static void test_two_inputs_that_disagree_about_a_symbol(void **state)
     coset_graph_free(ctx, b.graph);
 }
 
-/* A file may claim any shape for a result that depends on data: a kernel would write past its end. */
+/* A file may claim any shape for a result that depends on data: a kernel would write past its
+ * end. */
 static void test_claims_about_data_are_not_believed(void **state)
 {
     (void)state;
@@ -260,7 +261,7 @@ static void test_claims_about_data_are_not_believed(void **state)
     coset_graph_free(ctx, b.graph);
 }
 
-/* ---- constants --------------------------------------------------------------------------------- */
+/* ---- constants ------------------------------------------------------------------------------- */
 
 static void test_constants_are_lent_or_left_alone(void **state)
 {
@@ -333,7 +334,7 @@ static void test_index_out_of_bounds_in_constants(void **state)
     assert_refused(&b, COSET_EFORMAT, "index 3 is not in [-2, 2) of axis 0");
 }
 
-/* ---- refusals ---------------------------------------------------------------------------------- */
+/* ---- refusals -------------------------------------------------------------------------------- */
 
 static void refuse_pair(const char *type, const char *a, const char *b_dims, coset_status expected,
                         const char *says)

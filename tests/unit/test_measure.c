@@ -106,7 +106,8 @@ static void test_settings_are_no_parameters(void **state)
     assert_size(&b, 0, 0, 0, 8 + 8 + 4 + 8);
 }
 
-/* A weight that is turned first is a weight; what is computed from constants alone costs nothing. */
+/* A weight that is turned first is a weight; what is computed from constants alone costs
+ * nothing. */
 static void test_computed_weights(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* How products, joins, gathers and reshapes pass units on, and how their parameters change in a cut. */
+/* How products, joins, gathers and reshapes pass units on, and how their parameters change in a
+ * cut. */
 #include "support/build.h"
 
 #include "graph/labels.h"
@@ -20,7 +21,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- a graph with its labels ------------------------------------------------------------------- */
+/* ---- a graph with its labels ----------------------------------------------------------------- */
 
 typedef struct trial {
     builder b;
@@ -83,7 +84,7 @@ static int32_t layer(trial *self, const char *name, const char *w_dims, const ch
     return build_op(&self->b, "MatMul", x, weight(self, name, w_dims), output);
 }
 
-/* ---- what labels say --------------------------------------------------------------------------- */
+/* ---- what labels say ------------------------------------------------------------------------- */
 
 static int64_t label(const trial *self, int32_t value, int64_t at)
 {
@@ -146,7 +147,7 @@ static void assert_slot(const trial *self, int32_t constant, int axis, slot_role
     for (int64_t i = 0; i < slot->size; i++) assert_int_equal(slot->ids[i], label(self, value, i));
 }
 
-/* ---- products ---------------------------------------------------------------------------------- */
+/* ---- products -------------------------------------------------------------------------------- */
 
 static void test_gemm_joins_weights_and_bias(void **state)
 {
@@ -275,7 +276,7 @@ static void test_matmul_of_every_rank(void **state)
     end(&t);
 }
 
-/* ---- data movement ----------------------------------------------------------------------------- */
+/* ---- data movement --------------------------------------------------------------------------- */
 
 static void test_concat_of_units(void **state)
 {
@@ -402,7 +403,7 @@ static void test_reshapes(void **state)
     end(&t);
 }
 
-/* ---- cuts -------------------------------------------------------------------------------------- */
+/* ---- cuts ------------------------------------------------------------------------------------ */
 
 /* Calls the cut rule of the last node for kept indices of axis `in_axis` of input 0 and of axis
  * `out_axis` of output 0 (-1: untouched). */
