@@ -16,6 +16,11 @@ void blas_threads(const coset_ctx *ctx)
     set_here = ctx->threads;
 }
 
+void blas_serial(void)
+{
+    if (openblas_get_num_threads() != 1) openblas_set_num_threads(1);
+}
+
 static bool fits(int64_t size)
 {
     return size <= INT32_MAX;

@@ -10,6 +10,9 @@
 /* Squared and weighted distances grow in the updates: beyond this they may overflow. */
 static const double LARGEST_DISTANCE = 1e290;
 
+/* Points of which single linkage stores the distances: 256 MiB. */
+enum { SINGLE_MATRIX = 8192 };
+
 /* ---- equal rows ---- */
 
 /* Distinct rows, by first appearance. */
@@ -173,7 +176,8 @@ static coset_status link_points(coset_ctx *ctx, const point_set *points, double 
 {
     coset_status status = COSET_OK;
     double *condensed = NULL;
-    if (linkage == CLUSTER_SINGLE) {
+    /* A matrix takes each distance in an order that is kind to the cache, but memory. */
+    if (linkage == CLUSTER_SINGLE && points->n > SINGLE_MATRIX) {
         TRY(linkage_tree(ctx, points->n, NULL, points, metric, merges));
         for (int64_t i = 0; i < points->n - 1; i++) TRY(check_distances(ctx, 1, &merges[i].height));
     } else {

@@ -39,7 +39,8 @@ enum { CLUSTER_MAX_DISTINCT = 32768 };
  * Errors: COSET_ENUMERIC if points or distances are not finite; COSET_EARGUMENT for Ward with L1 or
  * a multiplicity that is not positive and finite; COSET_ELIMIT over CLUSTER_MAX_DISTINCT;
  * COSET_EMEMORY.
- * Cost, m distinct rows: n d + m^2 d / 2 + O(m^2) time; m^2 / 2 doubles, for single linkage O(n).
+ * Cost, m distinct rows: n d + m^2 d / 2 + O(m^2) time; m^2 / 2 doubles; single linkage
+ * O(n) doubles beyond 8192 rows.
  * Source: nearest-neighbour chains (Murtagh 1983; Muellner, "Modern hierarchical, agglomerative
  * clustering algorithms", arXiv 1109.2378) with the Lance-Williams updates; single linkage by Prim's
  * spanning tree. Heights as in scipy.cluster.hierarchy. METHODS.md sections 4.5 and 5. */

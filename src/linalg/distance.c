@@ -37,8 +37,8 @@ static double distance(const point_set *points, cluster_metric metric, int64_t i
 void distance_row(const coset_ctx *ctx, const point_set *points, cluster_metric metric, int64_t i,
                   const int64_t *others, int64_t count, double *out)
 {
-    /* A thread is worth waking for about 10 us of work. */
-    int threads = count * points->d > 1 << 16 ? ctx->threads : 1;
+    /* Threads are worth waking for about a millisecond of work. */
+    int threads = count * points->d > 1 << 20 ? ctx->threads : 1;
     (void)threads;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t j = 0; j < count; j++) out[j] = distance(points, metric, i, others[j]);

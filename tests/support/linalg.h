@@ -3,6 +3,7 @@
 #ifndef COSET_TESTS_SUPPORT_LINALG_H
 #define COSET_TESTS_SUPPORT_LINALG_H
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,6 +78,33 @@ static inline double *random_gram(rng *random, int64_t n, int64_t rank)
                 gram[i * n + j] += root[i * rank + s] * root[j * rank + s] / (double)rank;
     free(root);
     return gram;
+}
+
+/* Eigenvalues (diagonal of a, n x n) and vectors (columns of v) by cyclic Jacobi rotations. */
+static inline void jacobi(int64_t n, double *a, double *v)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < n; j++) v[i * n + j] = i == j;
+    for (int sweep = 0; sweep < 30; sweep++) {
+        for (int64_t p = 0; p < n; p++) {
+            for (int64_t q = p + 1; q < n; q++) {
+                if (a[p * n + q] == 0) continue;
+                double theta = (a[q * n + q] - a[p * n + p]) / (2 * a[p * n + q]);
+                double t = (theta >= 0 ? 1 : -1) / (fabs(theta) + sqrt(theta * theta + 1));
+                double c = 1 / sqrt(t * t + 1), s = t * c;
+                for (int64_t i = 0; i < n; i++) {
+                    double x = a[i * n + p], y = a[i * n + q];
+                    a[i * n + p] = c * x - s * y, a[i * n + q] = s * x + c * y;
+                    x = v[i * n + p], y = v[i * n + q];
+                    v[i * n + p] = c * x - s * y, v[i * n + q] = s * x + c * y;
+                }
+                for (int64_t i = 0; i < n; i++) {
+                    double x = a[p * n + i], y = a[q * n + i];
+                    a[p * n + i] = c * x - s * y, a[q * n + i] = s * x + c * y;
+                }
+            }
+        }
+    }
 }
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "linalg/cluster.h"
+#include "linalg/linkage.h"
 
 typedef struct sample {
     int64_t n, d;
@@ -467,6 +468,33 @@ static void test_no_memory(void **state)
     counted_ctx_end(ctx, &memory);
 }
 
+/* Beyond a size single linkage takes points instead of a matrix: the same spanning tree. */
+static void test_spanning_tree(void **state)
+{
+    (void)state;
+    enum { N = 70, D = 5 };
+    counted_memory memory;
+    coset_ctx *ctx = counted_ctx(&memory, 2);
+    rng random = rng_seed(9, 0);
+    sample s = random_sample(&random, N, D, false);
+    double *condensed = doubles(N * (N - 1) / 2);
+    point_set points = {s.points, NULL, N, D};
+    for (int metric = CLUSTER_L1; metric <= CLUSTER_L2; metric++) {
+        cluster_merge a[N - 1], b[N - 1];
+        assert_int_equal(distance_pairs(ctx, &points, (cluster_metric)metric, condensed), COSET_OK);
+        assert_int_equal(linkage_tree(ctx, N, condensed, NULL, CLUSTER_L2, a), COSET_OK);
+        assert_int_equal(linkage_tree(ctx, N, NULL, &points, (cluster_metric)metric, b), COSET_OK);
+        for (int64_t i = 0; i < N - 1; i++) {
+            assert_int_equal(a[i].a, b[i].a);
+            assert_int_equal(a[i].b, b[i].b);
+            assert_true(a[i].height == b[i].height);
+        }
+    }
+    free(condensed);
+    sample_free(&s);
+    counted_ctx_end(ctx, &memory);
+}
+
 /* The tree does not depend on threads, save L2 distances that go through OpenBLAS. */
 static void test_deterministic(void **state)
 {
@@ -502,6 +530,7 @@ int main(void)
         cmocka_unit_test(test_gram),
         cmocka_unit_test(test_cancellation),
         cmocka_unit_test(test_many_duplicates),
+        cmocka_unit_test(test_spanning_tree),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_deterministic),

@@ -6,33 +6,6 @@
 
 #include "linalg/solve.h"
 
-/* Eigenvalues (diagonal of a, n x n) and vectors (columns of v) by cyclic Jacobi rotations. */
-static void jacobi(int64_t n, double *a, double *v)
-{
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < n; j++) v[i * n + j] = i == j;
-    for (int sweep = 0; sweep < 30; sweep++) {
-        for (int64_t p = 0; p < n; p++) {
-            for (int64_t q = p + 1; q < n; q++) {
-                if (a[p * n + q] == 0) continue;
-                double theta = (a[q * n + q] - a[p * n + p]) / (2 * a[p * n + q]);
-                double t = (theta >= 0 ? 1 : -1) / (fabs(theta) + sqrt(theta * theta + 1));
-                double c = 1 / sqrt(t * t + 1), s = t * c;
-                for (int64_t i = 0; i < n; i++) {
-                    double x = a[i * n + p], y = a[i * n + q];
-                    a[i * n + p] = c * x - s * y, a[i * n + q] = s * x + c * y;
-                    x = v[i * n + p], y = v[i * n + q];
-                    v[i * n + p] = c * x - s * y, v[i * n + q] = s * x + c * y;
-                }
-                for (int64_t i = 0; i < n; i++) {
-                    double x = a[p * n + i], y = a[q * n + i];
-                    a[p * n + i] = c * x - s * y, a[q * n + i] = s * x + c * y;
-                }
-            }
-        }
-    }
-}
-
 /* S pinv(S A S) S rhs with S = 1/sqrt(diag A), A = gram + ridge mean diag: what solve_ridge promises. */
 static double *judge_solve(const double *gram, const double *rhs, int64_t n, int64_t m,
                            double ridge)
