@@ -16,8 +16,9 @@ typedef enum coset_rule {
     COSET_RULE_RATIO,   /* keep this share of the units of every group */
     COSET_RULE_PARAMS,  /* keep at most this share of the parameters (masks: of the non-zeros) */
     COSET_RULE_MACS,    /* keep at most this share of the multiply-accumulates */
-    COSET_RULE_MAX_DROP /* the smallest model whose metric (without labels: agreement or 1 - rel_l2^2)
-                           falls by at most this much on held-out data */
+    COSET_RULE_MAX_DROP /* the smallest model whose metric (without labels: 1 - rel_l2 against the
+                           original) falls by at most this much on training rows held out from
+                           calibration */
 } coset_rule;
 
 /* A method's own parameter: name "afde.equivalence", value "backward". */

@@ -1,0 +1,36 @@
+/* Finds the plan that a rule asks of a method. */
+#ifndef COSET_METHODS_SEARCH_H
+#define COSET_METHODS_SEARCH_H
+
+#include "lump/cut.h"
+#include "methods/method.h"
+
+/* What is wanted of which groups. */
+typedef struct search_request {
+    const coset_method *method;
+    const method_call *call;
+    const cost_model *cost;
+    coset_rule rule;     /* EPS, RATIO, PARAMS or MACS */
+    double value;        /* EPS: height; RATIO: share of units */
+    int64_t budget;      /* PARAMS, MACS: cost that may not be exceeded */
+    int64_t round_to;
+    const bool *allowed; /* [groups->n] may this group be cut */
+    const bool *allowed_weights; /* [n_contractions] may its weights be masked */
+} search_request;
+
+/* State that several cuts of one method share: the paths, if they depend on nothing but the group. */
+typedef struct search search;
+
+/* Computes the paths of methods without a sweep. The request's call, cost and lists are borrowed for
+ * the life of the search. Errors: those of the method. */
+COSET_MUST_USE coset_status search_new(const search_request *request, search **search_out);
+void search_free(coset_ctx *ctx, search *self);
+
+/* Fills an empty plan for a rule and its value or budget, which may differ from call to call.
+ * *reached_out: false if even the narrowest cut exceeds the budget.
+ * Errors: COSET_EARGUMENT for a rule that the method cannot follow; those of the method.
+ * Cost: one cut; for methods that sweep, one clustering of every group for each of about 30 trials. */
+COSET_MUST_USE coset_status search_cut(search *self, coset_rule rule, double value, int64_t budget,
+                                       coset_plan *plan, bool *reached_out);
+
+#endif
