@@ -42,8 +42,8 @@ static CBLAS_TRANSPOSE op(bool trans)
     return trans ? CblasTrans : CblasNoTrans;
 }
 
-/* One text for both element types: plain is the definition, blas calls the library on sizes that fit
- * its integers, and gemm splits what does not. */
+/* One text for both element types: plain is the definition, blas calls the library on sizes that
+ * fit its integers, and gemm splits what does not. */
 #define DEFINE_GEMM(type, suffix, gemm_call, gemv_call)                                            \
     static void scale_##suffix(int64_t m, int64_t n, type beta, type *c, int64_t ldc)              \
     {                                                                                              \

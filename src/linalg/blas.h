@@ -37,9 +37,9 @@ void symmetric_mirror(int64_t n, double *c, int64_t ldc);
 
 /* Gives OpenBLAS the context's thread count; for the other files of this folder that call it. */
 void blas_threads(const coset_ctx *ctx);
-/* Gives it one thread, until the next blas_threads, which must follow in the same function: OpenMP's
- * own count is lowered with it. For runs of small memory-bound calls, where waking threads costs more
- * than they bring. */
+/* Gives it one thread, until the next blas_threads, which must follow in the same function:
+ * OpenMP's own count is lowered with it. For runs of small memory-bound calls, where waking threads
+ * costs more than they bring. */
 void blas_serial(void);
 
 #endif

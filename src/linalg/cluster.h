@@ -26,7 +26,7 @@ typedef struct cluster_tree {
     cluster_merge *merges; /* [n - 1], owned */
 } cluster_tree;
 
-/* No tree has more distinct points, save by single linkage of points: their distances fill 4 GiB. */
+/* No tree has more distinct points, save by single linkage of points: distances take 4 GiB. */
 enum { CLUSTER_MAX_DISTINCT = 32768 };
 
 /* Clusters points.
@@ -42,15 +42,16 @@ enum { CLUSTER_MAX_DISTINCT = 32768 };
  * Cost, m distinct rows: n d + m^2 d / 2 + O(m^2) time; m^2 / 2 doubles; single linkage
  * O(n) doubles beyond 8192 rows.
  * Source: nearest-neighbour chains (Murtagh 1983; Muellner, "Modern hierarchical, agglomerative
- * clustering algorithms", arXiv 1109.2378) with the Lance-Williams updates; single linkage by Prim's
- * spanning tree. Heights as in scipy.cluster.hierarchy. METHODS.md sections 4.5 and 5. */
+ * clustering algorithms", arXiv 1109.2378) with the Lance-Williams updates; single linkage by
+ * Prim's spanning tree. Heights as in scipy.cluster.hierarchy. METHODS.md sections 4.5 and 5. */
 COSET_MUST_USE coset_status cluster_build(coset_ctx *ctx, const double *points, int64_t n,
                                           int64_t d, const double *multiplicity,
                                           cluster_metric metric, cluster_linkage linkage,
                                           cluster_tree *tree_out);
 
-/* The same from distances (n, n) f64, of which the upper triangle is read; borrowed. Ward takes them
- * as Euclidean. Errors: also COSET_EARGUMENT for a negative distance. Cost: O(n^2), n^2 / 2 doubles. */
+/* The same from distances (n, n) f64, of which the upper triangle is read; borrowed. Ward takes
+ * them as Euclidean. Errors: also COSET_EARGUMENT for a negative distance. Cost: O(n^2), n^2 / 2
+ * doubles. */
 COSET_MUST_USE coset_status cluster_build_distances(coset_ctx *ctx, const double *distances,
                                                     int64_t n, const double *multiplicity,
                                                     cluster_linkage linkage,

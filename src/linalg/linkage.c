@@ -33,9 +33,9 @@ static int64_t nearest(const chain *self, int64_t x, int64_t before)
     return best;
 }
 
-/* Distance of k to the union of i and j, which are nearest neighbours. Never below the lesser of the
- * two old distances: that holds for these linkages in exact arithmetic (they are reducible), and
- * chains and ascending heights rest on it, so rounding must not break it. */
+/* Distance of k to the union of i and j, which are nearest neighbours. Never below the lesser of
+ * the two old distances: that holds for these linkages in exact arithmetic (they are reducible),
+ * and chains and ascending heights rest on it, so rounding must not break it. */
 static double updated(cluster_linkage linkage, double ik, double jk, double ij, double size_i,
                       double size_j, double size_k)
 {

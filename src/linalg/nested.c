@@ -166,7 +166,7 @@ static int64_t place_of_merge(int64_t n, int64_t merge)
     return n - 1 - merge;
 }
 
-/* Block sums along the tree: slot b keeps the sum over its block as it was when it merged into a. */
+/* Block sums along the tree: slot b keeps the sum over its block from when it merged. */
 static void tree_directions(const void *sequence, const double *gram, nested *self)
 {
     const cluster_tree *tree = sequence;

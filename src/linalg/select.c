@@ -129,8 +129,8 @@ static double gain_at(const selection *self, int64_t at)
     return gain;
 }
 
-/* The active position with the largest gain, among equals that of the smallest unit; -1 if none gains
- * anything. */
+/* The active position with the largest gain, among equals that of the smallest unit; -1 if none
+ * gains anything. */
 static int64_t best_unit(const selection *self)
 {
     double most = 0;

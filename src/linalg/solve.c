@@ -103,7 +103,7 @@ static coset_status factor_pivoted(coset_ctx *ctx, factor *self, const double *s
     double *work = NULL;
     TRY(ctx_alloc_raw(ctx, n, sizeof *self->pivot, &self->pivot));
     TRY(ctx_alloc_raw(ctx, 2 * n, sizeof *work, &work));
-    /* A rank that leaves F^T F singular to rounding is lowered; rank 0 ends the loop at the latest. */
+    /* A rank that leaves F^T F singular to rounding is lowered; rank 0 ends the loop at last. */
     for (double tolerance = DEPENDENT;; tolerance *= 100) {
         memcpy(self->l, scaled, (size_t)(n * n) * sizeof *self->l);
         lapack_int rank = 0;

@@ -1,4 +1,4 @@
-/* Clustering against the definition of each linkage, on random, tied, duplicate and damaged input. */
+/* Clustering against the definition of each linkage: random, tied, duplicate and damaged input. */
 #include "support/linalg.h"
 
 #include <math.h>
@@ -101,8 +101,8 @@ static void check_tree(const sample *s, cluster_metric metric, cluster_linkage l
     free(of);
 }
 
-/* With ties the tree is not unique, but whenever the height rises nothing closer may be left, and two
- * clusters that meet alone at one height must be that far apart. */
+/* With ties the tree is not unique, but whenever the height rises nothing closer may be left, and
+ * two clusters that meet alone at one height must be that far apart. */
 static void check_tied_tree(const sample *s, cluster_metric metric, cluster_linkage linkage,
                             const cluster_tree *tree)
 {
@@ -372,7 +372,7 @@ static void test_cancellation(void **state)
     counted_ctx_end(ctx, &memory);
 }
 
-/* Many points, few of them different: linear time and memory, which 2^17 points cannot have else. */
+/* Many points, few of them different: linear time and memory, which 2^17 points else have not. */
 static void test_many_duplicates(void **state)
 {
     (void)state;

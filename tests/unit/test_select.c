@@ -6,7 +6,7 @@
 
 #include "linalg/select.h"
 
-/* trace(M (G - G C pinv(C^T G C) C^T G)): the least-squares error of the reduction C^T h, C (n, k). */
+/* trace(M (G - G C pinv(C^T G C) C^T G)): least-squares error of the reduction C^T h, C (n, k). */
 static double judge_site(const double *gram, const double *weight, const double *c, int64_t n,
                          int64_t k)
 {

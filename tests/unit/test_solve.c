@@ -1,4 +1,4 @@
-/* Ridge solves and lifts against an eigenvalue judge: regular, singular, empty and damaged cases. */
+/* Ridge solves and lifts against an eigenvalue judge: regular, singular, empty, damaged cases. */
 #include "support/linalg.h"
 
 #include <math.h>
@@ -6,7 +6,8 @@
 
 #include "linalg/solve.h"
 
-/* S pinv(S A S) S rhs with S = 1/sqrt(diag A), A = gram + ridge mean diag: what solve_ridge promises. */
+/* S pinv(S A S) S rhs with S = 1/sqrt(diag A), A = gram + ridge mean diag: what solve_ridge
+ * promises. */
 static double *judge_solve(const double *gram, const double *rhs, int64_t n, int64_t m,
                            double ridge)
 {
