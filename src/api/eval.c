@@ -70,7 +70,7 @@ static coset_status make_runner(scorer *self, const coset_graph *graph, batch_ru
     if (graph->n_outputs < 1)
         return ctx_fail(self->ctx, COSET_EUNSUPPORTED, "%s: has no outputs", graph->name);
     coset_status status = batch_runner_new(self->ctx, graph, &data->sample, 0, NULL, 0, runner_out);
-    if (status == COSET_EMEMORY || status == COSET_OK) return status;
+    if (status != COSET_EARGUMENT) return status;
     return ctx_fail_in(self->ctx, status, "%s with data %s", graph->name, data->name);
 }
 

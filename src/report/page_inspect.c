@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "report/pages.h"
 
 static void sizes(page *self, const json_t *size)
@@ -22,17 +24,33 @@ static void ends(page *self, const json_t *model, const char *key, const char *h
     pages_objects(self, json_object_get(model, key), columns, 3);
 }
 
+/* Groups are named after their first producer; a column of all is there where one has more. */
+static void groups_table(page *self, const json_t *list)
+{
+    static const cell_column producers = {"producers", "producers", CELL_TEXT, NULL};
+    static const cell_column columns[] = {{"name", "group", CELL_TEXT, NULL},
+                                          {"units", "units", CELL_COUNT, NULL},
+                                          {"function", "function", CELL_TEXT, NULL},
+                                          {"cuttable", "can be cut", CELL_TEXT, NULL},
+                                          {"reason", "why not", CELL_TEXT, NULL}};
+    cell_column shown[6];
+    size_t index = 0;
+    json_t *group = NULL;
+    bool several = false;
+    json_array_foreach(list, index, group) several =
+        several || json_array_size(json_object_get(group, "producers")) > 1;
+    memcpy(shown, columns, 3 * sizeof *columns);
+    if (several) shown[3] = producers;
+    memcpy(shown + 3 + several, columns + 3, 2 * sizeof *columns);
+    pages_objects(self, list, shown, 5 + several);
+}
+
 void page_fill_inspect(page *self, const json_t *root)
 {
     static const cell_column operators[] = {{"type", "operator", CELL_TEXT, NULL},
                                             {"count", "nodes", CELL_COUNT, NULL},
                                             {"runs", "can be run", CELL_TEXT, NULL},
                                             {"domain", "domain", CELL_TEXT, NULL}};
-    static const cell_column groups[] = {{"name", "group", CELL_TEXT, NULL},
-                                         {"units", "units", CELL_COUNT, NULL},
-                                         {"function", "function", CELL_TEXT, NULL},
-                                         {"cuttable", "can be cut", CELL_TEXT, NULL},
-                                         {"reason", "why not", CELL_TEXT, NULL}};
     const json_t *model = json_object_get(root, "model");
     const json_t *list = json_object_get(root, "groups");
     page_title(self, "%s", pages_string(model, "name", ""));
@@ -48,6 +66,6 @@ void page_fill_inspect(page *self, const json_t *root)
     if (json_array_size(list) == 0) {
         page_line(self, "  none: no operator here makes units that others read");
     } else {
-        pages_objects(self, list, groups, 5);
+        groups_table(self, list);
     }
 }

@@ -31,6 +31,13 @@ static void add_cell(buffer *out, const char *text, int64_t width, bool right, b
     if (!right && !last) buffer_fill(out, ' ', width - shown);
 }
 
+/* Ends a line without blanks before its end. */
+static void end_line(buffer *out)
+{
+    while (out->length > 0 && out->text[out->length - 1] == ' ') out->length--;
+    buffer_add(out, "\n");
+}
+
 static void add_table(buffer *out, const page *self, const page_block *table)
 {
     int64_t widths[PAGE_MAX_COLUMNS] = {0};
@@ -48,14 +55,14 @@ static void add_table(buffer *out, const page *self, const page_block *table)
     for (int c = 0; headed && c < n; c++) {
         buffer_fill(out, ' ', c == 0 ? 2 : 3);
         add_cell(out, table->columns[c].heading, widths[c], table->columns[c].right, c == n - 1);
-        if (c == n - 1) buffer_add(out, "\n");
+        if (c == n - 1) end_line(out);
     }
     for (int64_t i = 0; i < table->n; i++) {
         int c = (int)(i % n);
         buffer_fill(out, ' ', c == 0 ? 2 : 3);
         add_cell(out, self->cells[table->first + i], widths[c], table->columns[c].right,
                  c == n - 1);
-        if (c == n - 1 || i == table->n - 1) buffer_add(out, "\n");
+        if (c == n - 1 || i == table->n - 1) end_line(out);
     }
 }
 
