@@ -1,5 +1,5 @@
-/* Clip: y = min(max(x, lowest), highest). The bounds are attributes before opset 11, and then inputs
- * of one element. */
+/* Clip: y = min(max(x, lowest), highest). The bounds are attributes before opset 11, and then
+ * inputs of one element. */
 #include <float.h>
 
 #include "ops/elementwise.h"

@@ -6,7 +6,7 @@
 /* Elements below which starting threads costs more than they save. */
 enum { PARALLEL_ELEMENTS = 1 << 15 };
 
-/* ---- inference ---------------------------------------------------------------------------------- */
+/* ---- inference ------------------------------------------------------------------------------- */
 
 static bool takes_dtype(coset_dtype dtype, unsigned takes)
 {
@@ -111,7 +111,7 @@ done:
     return status;
 }
 
-/* ---- kernels ------------------------------------------------------------------------------------ */
+/* ---- kernels --------------------------------------------------------------------------------- */
 
 static int64_t array_count(const array *values)
 {
@@ -298,7 +298,7 @@ coset_status copy_forward(op_call *call)
     return COSET_OK;
 }
 
-/* ---- labels ------------------------------------------------------------------------------------- */
+/* ---- labels ---------------------------------------------------------------------------------- */
 
 coset_status labels_added(op_labels *call)
 {

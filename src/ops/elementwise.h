@@ -5,7 +5,7 @@
 #include "graph/labels.h"
 #include "graph/op.h"
 
-/* ---- inference ---------------------------------------------------------------------------------- */
+/* ---- inference ------------------------------------------------------------------------------- */
 
 /* Element types that an input may have. */
 enum {
@@ -22,14 +22,14 @@ COSET_MUST_USE coset_status infer_same(op_infer *call, unsigned takes);
 /* infer_same for floating types / for floating types and integers. */
 COSET_MUST_USE coset_status infer_same_float(op_infer *call);
 COSET_MUST_USE coset_status infer_same_number(op_infer *call);
-/* Output 0 has the common type of inputs 0 and 1, a float or an integer, and their broadcast shape. */
+/* Output 0 has the common type of inputs 0 and 1, float or integer, and their broadcast shape. */
 COSET_MUST_USE coset_status infer_broadcast(op_infer *call);
 /* Shape that inputs `a` and `b` of the node broadcast to (multidirectional, as NumPy): an unknown
  * rank or dimension gives an unknown one unless the other operand decides it.
  * Errors: COSET_EFORMAT naming both shapes. */
 COSET_MUST_USE coset_status shape_broadcast(const op_infer *call, int a, int b, shape *shape_out);
 
-/* ---- kernels ------------------------------------------------------------------------------------ */
+/* ---- kernels --------------------------------------------------------------------------------- */
 
 /* y[0..n) from x[0..n); elements are float or int64_t as the operator's arrays have them. */
 typedef void (*unary_kernel)(const void *x, void *y, int64_t n, const void *param);
@@ -41,7 +41,8 @@ typedef bool (*binary_kernel)(const void *a, int64_t a_step, const void *b, int6
 
 /* Runs a kernel from input 0 to output 0, on call->threads threads if there is much to do, and
  * brings the result to its declared type. f32 or i64 is chosen by the type of input 0; `param` is
- * handed to it. Errors: COSET_EUNSUPPORTED if the chosen kernel is NULL or data has no compute type. */
+ * handed to it.
+ * Errors: COSET_EUNSUPPORTED if the chosen kernel is NULL or data has no compute type. */
 COSET_MUST_USE coset_status unary_forward(op_call *call, unary_kernel f32, unary_kernel i64,
                                           const void *param);
 
@@ -98,7 +99,7 @@ COSET_MUST_USE coset_status copy_forward(op_call *call);
         return true;                                                                               \
     }
 
-/* ---- labels ------------------------------------------------------------------------------------- */
+/* ---- labels ---------------------------------------------------------------------------------- */
 
 /* labels_elementwise with constant operands as SLOT_ADD / SLOT_SCALE. */
 COSET_MUST_USE coset_status labels_added(op_labels *call);

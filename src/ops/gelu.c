@@ -1,5 +1,5 @@
 /* Gelu: y = x Phi(x), Phi the standard normal distribution, or its tanh approximation.
- * Source: Hendrycks and Gimpel, 2016; ONNX operator Gelu-20; com.microsoft Gelu is the exact one. */
+ * Source: Hendrycks and Gimpel, 2016; ONNX Gelu-20; com.microsoft Gelu is the exact one. */
 #include <math.h>
 #include <string.h>
 

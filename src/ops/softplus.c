@@ -3,7 +3,7 @@
 
 #include "ops/elementwise.h"
 
-/* e^-|x| cannot overflow; log1p keeps the digits of small results. The comparison lets NaN through. */
+/* e^-|x| cannot overflow; log1p keeps the digits of small results; a comparison lets NaN pass. */
 UNARY_KERNEL(softplus_f32, float, (x < 0.0F ? 0.0F : x) + log1pf(expf(-fabsf(x))))
 
 static coset_status forward(op_call *call)

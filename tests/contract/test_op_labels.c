@@ -1,5 +1,5 @@
-/* Label rules of the elementwise operators: which indices of which constants follow a unit. The graphs
- * are x [2, 3] -> MatMul [3, 4] -> operators -> MatMul [4, 2]: four units. */
+/* Label rules of the elementwise operators: which indices of which constants follow a unit. The
+ * graphs are x [2, 3] -> MatMul [3, 4] -> operators -> MatMul [4, 2]: four units. */
 #include "support/build.h"
 
 #include "graph/labels.h"
@@ -88,7 +88,7 @@ static int32_t last_weight(const fixture *self)
     return -1;
 }
 
-/* ---- one operand ------------------------------------------------------------------------------- */
+/* ---- one operand ----------------------------------------------------------------------------- */
 
 static void test_unary_operators_pass_units(void **state)
 {
@@ -116,7 +116,7 @@ static void test_cast_passes_units(void **state)
     stop(&self);
 }
 
-/* ---- two operands ------------------------------------------------------------------------------ */
+/* ---- two operands ---------------------------------------------------------------------------- */
 
 static void check_constant(const char *type, bool first, slot_role role)
 {
@@ -163,7 +163,7 @@ static void test_two_activations_unite(void **state)
     stop(&self);
 }
 
-/* ---- normalisation and bounds ------------------------------------------------------------------- */
+/* ---- normalisation and bounds ---------------------------------------------------------------- */
 
 static int32_t batch_norm(fixture *self, const int32_t *params)
 {

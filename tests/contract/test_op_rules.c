@@ -1,5 +1,5 @@
-/* What every row of ops.def keeps to, on the cases of op_cases.c; and the broadcasting loops against
- * a plain reference. test_ops runs the official cases through the same checks. */
+/* What every row of ops.def keeps to, on the cases of op_cases.c; and the broadcasting loops
+ * against a plain reference. test_ops runs the official cases through the same checks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +26,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- the table of rows ------------------------------------------------------------------------- */
+/* ---- the table of rows ----------------------------------------------------------------------- */
 
 static void test_rows_are_well_formed(void **state)
 {
@@ -64,7 +64,7 @@ static void test_find_takes_the_newest_row(void **state)
     assert_null(op_find("no.such.domain", "Relu", 21));
 }
 
-/* ---- cases ------------------------------------------------------------------------------------- */
+/* ---- cases ----------------------------------------------------------------------------------- */
 
 static void check_failure(const op_case *from, coset_status status)
 {
@@ -115,7 +115,7 @@ static void test_infer_with_less_knowledge(void **state)
     }
 }
 
-/* ---- broadcasting ------------------------------------------------------------------------------ */
+/* ---- broadcasting ---------------------------------------------------------------------------- */
 
 static graph_node binary_node(const char *type, int32_t *values)
 {

@@ -1,6 +1,6 @@
-/* Operators against the official ONNX cases: every case whose operators all have rows is loaded, run
- * by the executor, and (if it is a single node) run through the checks of op_case.h. Every row must be
- * exercised by an official case or by one of op_cases.c. */
+/* Operators against the official ONNX cases: every case whose operators all have rows is loaded,
+ * run by the executor, and (if it is a single node) run through the checks of op_case.h. Every row
+ * must be exercised by an official case or by one of op_cases.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,10 +73,10 @@ static void mark(const coset_op *op)
         if (op_at(i) == op) exercised[i] = true;
 }
 
-/* ---- one data set ------------------------------------------------------------------------------ */
+/* ---- one data set ---------------------------------------------------------------------------- */
 
-/* Runs the graph as a whole. COSET_EUNSUPPORTED is left to the caller: what an operator needs to know
- * (a target shape) may be an input of the model. */
+/* Runs the graph as a whole. COSET_EUNSUPPORTED is left to the caller: what an operator needs to
+ * know (a target shape) may be an input of the model. */
 static coset_status run_graph(const char *name, const coset_graph *graph, const official_values *in,
                               const official_values *want)
 {
@@ -147,7 +147,7 @@ static const char *run_set(const char *name, const coset_graph *graph, const off
     return whole == COSET_OK ? "as a graph and as a row" : "as a row (an input decides on shapes)";
 }
 
-/* ---- one case ---------------------------------------------------------------------------------- */
+/* ---- one case -------------------------------------------------------------------------------- */
 
 static bool is_disputed(const char *name)
 {
@@ -277,7 +277,7 @@ static void visit(void *user, const char *name, const char *folder)
     coset_graph_free(ctx, graph);
 }
 
-/* ---- the suite --------------------------------------------------------------------------------- */
+/* ---- the suite ------------------------------------------------------------------------------- */
 
 static void test_official_cases(void **state)
 {

@@ -23,8 +23,8 @@ typedef struct official_values {
     void *memory[OFFICIAL_MAX_VALUES];
 } official_values;
 
-/* Reads test_data_set_`set`/`prefix`_0.pb, _1.pb, ...; n = 0 if there are none. Some cases hold the bits
- * of bfloat16 as uint16: they are taken for what the graph declares of values[i].
+/* Reads test_data_set_`set`/`prefix`_0.pb, _1.pb, ...; n = 0 if there are none. Some cases hold the
+ * bits of bfloat16 as uint16: they are taken for what the graph declares of values[i].
  *   values  [n_values] graph->inputs or graph->outputs; borrowed
  * Errors: those of decoding; COSET_EUNSUPPORTED for element types without a compute type. */
 COSET_MUST_USE coset_status official_read(coset_ctx *ctx, const char *folder, int set,

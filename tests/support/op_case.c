@@ -30,7 +30,7 @@ static op_node view_of(coset_ctx *ctx, const op_trial *trial)
     return (op_node){ctx, trial->node, trial->opset, trial->node->n_inputs, trial->node->n_outputs};
 }
 
-/* ---- guarded memory ---------------------------------------------------------------------------- */
+/* ---- guarded memory -------------------------------------------------------------------------- */
 
 /* `bytes` between two guards; NULL on failure. */
 static void *guarded_new(coset_ctx *ctx, size_t bytes)
@@ -60,7 +60,7 @@ static size_t array_bytes(const array *self)
     return (size_t)count_of(&self->shape) * array_element_size(self->dtype);
 }
 
-/* ---- a run ------------------------------------------------------------------------------------- */
+/* ---- a run ----------------------------------------------------------------------------------- */
 
 /* Copies of the inputs, to see whether they stay what they are. */
 static void inputs_copy(coset_ctx *ctx, const op_trial *trial, void **copies)
@@ -135,7 +135,7 @@ void op_outputs_free(coset_ctx *ctx, const op_trial *trial, array *out)
     }
 }
 
-/* ---- inference with less knowledge -------------------------------------------------------------- */
+/* ---- inference with less knowledge ----------------------------------------------------------- */
 
 /* True if `less` says nothing that `full` contradicts. */
 static bool is_compatible(const fact *less, const fact *full)
@@ -212,7 +212,7 @@ void op_trial_check_infer(coset_ctx *ctx, const op_trial *trial)
     check_less(ctx, trial, in, full, "everything");
 }
 
-/* ---- comparison -------------------------------------------------------------------------------- */
+/* ---- comparison ------------------------------------------------------------------------------ */
 
 static bool is_close(double got, double want, double rtol, double atol)
 {
@@ -242,7 +242,7 @@ void op_assert_equal(const char *name, const array *got, const array *want, doub
     }
 }
 
-/* ---- cases of our own -------------------------------------------------------------------------- */
+/* ---- cases of our own ------------------------------------------------------------------------ */
 
 /* Integers over 2^53 are not in the table, so that a double holds each exactly. */
 static array literal_array(coset_ctx *ctx, const op_literal *from)

@@ -32,7 +32,7 @@ void op_trial_check_infer(coset_ctx *ctx, const op_trial *trial);
 void op_assert_equal(const char *name, const array *got, const array *want, double rtol,
                      double atol);
 
-/* ---- cases of our own -------------------------------------------------------------------------- */
+/* ---- cases of our own ------------------------------------------------------------------------ */
 
 /* An array as a literal; values are converted to the compute type. rank -1: absent. */
 typedef struct op_literal {

@@ -1,5 +1,5 @@
-/* Cases of our own: rows, versions and corners that the official cases leave out. Expected values are
- * those of the formulas in float64, rounded to float32. */
+/* Cases of our own: rows, versions and corners that the official cases leave out. Expected values
+ * are those of the formulas in float64, rounded to float32. */
 #include <math.h>
 
 #include "support/op_case.h"
@@ -12,9 +12,11 @@
 #define ABSENT                      {COSET_UNDEFINED, {.rank = -1}, NULL}
 #define FLOAT(attr, value)          {.name = attr, .kind = ATTR_FLOAT, .f = value}
 #define INT(attr, value)            {.name = attr, .kind = ATTR_INT, .i = value}
-#define STRING(attr, value)         {.name = attr, .kind = ATTR_STRING, .s = value, .n = sizeof value - 1}
+#define STRING(attr, value) \
+    {.name = attr, .kind = ATTR_STRING, .s = value, .n = sizeof value - 1}
 #define COUNT(type, ...)            ((int)(sizeof((type[]){__VA_ARGS__}) / sizeof(type)))
-#define ATTRS(...)                  .n_attrs = COUNT(graph_attr, __VA_ARGS__), .attrs = (graph_attr[]){__VA_ARGS__}
+#define ATTRS(...) \
+    .n_attrs = COUNT(graph_attr, __VA_ARGS__), .attrs = (graph_attr[]){__VA_ARGS__}
 #define IN(...)                     .n_in = COUNT(op_literal, __VA_ARGS__), .in = {__VA_ARGS__}
 #define OUT(...)                    .n_out = COUNT(op_literal, __VA_ARGS__), .out = {__VA_ARGS__}
 
