@@ -14,6 +14,9 @@
 
 /* Ridge of the lift, relative to the mean variance of the kept units (as in the selection). */
 #define LIFT_RIDGE 1e-3
+/* Ridges of the reconstruction, of which the best on held-out rows is taken. */
+static const double RECONSTRUCT_RIDGES[] = {1e-3, 1e-2, 1e-1};
+enum { N_RIDGES = sizeof RECONSTRUCT_RIDGES / sizeof *RECONSTRUCT_RIDGES };
 enum { BUDGET_TRIALS = 6, DROP_TRIALS = 12 };
 
 /* Everything that is known of one job. */
@@ -306,25 +309,46 @@ done:
     return status;
 }
 
+static coset_status held_out_error(job *self, const coset_graph *graph, double *rel_l2_out)
+{
+    evaluation found;
+    coset_status status = evaluate_view(self->ctx, graph, self->graph, &self->held, &found);
+    *rel_l2_out = found.rel_l2;
+    return status;
+}
+
 static coset_status try_reconstruct(job *self, outcome *at, double *rel_l2)
 {
     coset_status status = COSET_OK;
-    reconstruct_report done_there;
-    coset_graph *refitted = NULL;
-    double found = 0, start = report_clock();
-    TRY(graph_clone(self->ctx, at->graph, &refitted));
-    TRY(graph_check(self->ctx, refitted));
-    TRY(reconstruct(self->ctx, self->graph, self->groups, at->plan, &self->source,
-                    &self->data->sample, &refitted, &done_there));
-    TRY(add_stage(self, at, refitted, "reconstruct", start, &found));
-    if (found < *rel_l2) {
-        coset_graph_free(self->ctx, at->graph);
-        at->graph = refitted;
+    coset_ctx *ctx = self->ctx;
+    coset_graph *refitted = NULL, *best = NULL;
+    double found = 0, least = (double)INFINITY, start = report_clock();
+    for (int r = 0; r < N_RIDGES; r++) {
+        TRY(graph_clone(ctx, at->graph, &refitted));
+        TRY(graph_check(ctx, refitted));
+        TRY(reconstruct(ctx, self->graph, self->groups, at->plan, &self->source,
+                        &self->data->sample, RECONSTRUCT_RIDGES[r], &refitted));
+        TRY(held_out_error(self, refitted, &found));
+        if (found < least) {
+            least = found;
+            coset_graph_free(ctx, best);
+            best = refitted;
+            refitted = NULL;
+        }
+        coset_graph_free(ctx, refitted);
         refitted = NULL;
+    }
+    if (best == NULL) goto done;
+    TRY(add_stage(self, at, best, "reconstruct", start, &found));
+    if (found < *rel_l2) {
+        coset_graph_free(ctx, at->graph);
+        at->graph = best;
+        best = NULL;
         *rel_l2 = found;
     }
 done:
-    coset_graph_free(self->ctx, refitted);
+    coset_graph_free(ctx, refitted);
+    coset_graph_free(ctx, best);
     return status;
 }
 

@@ -192,22 +192,40 @@ static int unit_axis(const label_set *labels, int32_t value, int otherwise)
     return otherwise;
 }
 
+/* A floating constant among a node's inputs, other than `not_this`, with `size` elements; -1: none. */
+static int32_t constant_operand(const coset_graph *graph, const graph_node *node, int32_t not_this,
+                                int64_t size)
+{
+    for (int32_t i = 0; i < node->n_inputs; i++) {
+        int32_t value = node->inputs[i];
+        if (value < 0 || value == not_this) continue;
+        const tensor *data = graph->values[value].constant;
+        if (data != NULL && dtype_is_float(data->dtype) && tensor_elements(data) == size)
+            return value;
+    }
+    return -1;
+}
+
 /* The bias of a contraction: an additive constant of the node itself or of the one Add behind it. */
 static void find_bias(const finder *self, contraction *at, const int32_t *add_slot_of_node)
 {
     const coset_graph *graph = self->graph;
-    int32_t node = at->node, slot = add_slot_of_node[node];
+    int64_t width = self->out->slots[at->out_slot].size;
     const graph_value *y = &graph->values[at->output];
-    if (slot < 0 && y->n_consumers == 1 && !y->is_output && y->consumers[0] != node) {
+    int32_t node = at->node;
+    int32_t bias = constant_operand(graph, &graph->nodes[node], at->weight, width);
+    if (bias < 0 && y->n_consumers == 1 && !y->is_output) {
         node = y->consumers[0];
-        if (strcmp(graph->nodes[node].op_type, "Add") == 0) slot = add_slot_of_node[node];
+        if (strcmp(graph->nodes[node].op_type, "Add") == 0)
+            bias = constant_operand(graph, &graph->nodes[node], at->output, width);
     }
-    if (slot < 0) return;
-    const label_slot *bias = &self->out->slots[slot];
-    const tensor *data = graph->values[bias->value].constant;
-    const label_slot *out = &self->out->slots[at->out_slot];
-    if (data == NULL || tensor_elements(data) != out->size || bias->size != out->size) return;
-    at->bias = bias->value;
+    if (bias < 0) return;
+    int32_t slot = add_slot_of_node[node];
+    if (slot >= 0 && (self->out->slots[slot].value != bias || self->out->slots[slot].size != width))
+        return;
+    if (slot < 0 && width > 1) return;
+    at->bias = bias;
+    at->bias_slot = slot;
     at->bias_node = node;
     at->bias_scale = node == at->node ? (double)node_attr_float(&graph->nodes[node], "beta", 1) : 1;
     if (node != at->node) at->result = graph->nodes[node].outputs[0];
@@ -244,6 +262,7 @@ static coset_status find_contractions(finder *self)
                             .out_slot = out_slot[n],
                             .scale = (double)node_attr_float(node, "alpha", 1),
                             .bias = -1,
+                            .bias_slot = -1,
                             .bias_node = -1,
                             .bias_scale = 1};
         for (int32_t i = 0; i < node->n_inputs && at->input < 0; i++)

@@ -48,6 +48,7 @@ typedef struct contraction {
     int32_t in_slot, out_slot; /* label slots of the weight's two axes */
     double scale;    /* W is this times the constant (Gemm's alpha) */
     int32_t bias;    /* constant with one element per output; -1: none */
+    int32_t bias_slot; /* its label slot; -1: none (a single output needs none) */
     int32_t bias_node; /* who adds it: the node itself or an Add; -1: none */
     double bias_scale; /* b is this times the constant (Gemm's beta) */
 } contraction;

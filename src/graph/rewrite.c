@@ -57,7 +57,7 @@ done:
 coset_status graph_insert_add(coset_ctx *ctx, coset_graph *graph, int32_t value, tensor *constant)
 {
     coset_status status = COSET_OK;
-    int32_t before = -1, bias = -1, producer = graph->values[value].producer;
+    int32_t before = -1, bias = -1, added = -1, producer = graph->values[value].producer;
     TRY(add_fresh_value(ctx, graph, value, &before));
     graph->values[before].dtype = graph->values[value].dtype;
     graph->values[before].shape = graph->values[value].shape;
@@ -69,7 +69,8 @@ coset_status graph_insert_add(coset_ctx *ctx, coset_graph *graph, int32_t value,
         if (node->outputs[o] == value) node->outputs[o] = before;
     node->rewired = true;
     const int32_t inputs[2] = {before, bias};
-    TRY(graph_add_node(ctx, graph, graph->values[bias].name, "", "Add", inputs, 2, &value, 1, NULL));
+    TRY(graph_add_node(ctx, graph, graph->values[bias].name, "", "Add", inputs, 2, &value, 1,
+                       &added));
     graph->changed = true;
 done:
     return status;

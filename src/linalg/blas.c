@@ -6,14 +6,28 @@
 enum { BLAS_CHUNK = 1 << 30 };
 /* Below this many steps calling OpenBLAS costs more than the product itself. */
 enum { PLAIN_STEPS = 1024 };
+/* Below this many steps (about a millisecond) one thread is as fast, and does not stall where other
+ * programs share the cores: a parallel region waits for its slowest thread. */
+#define THREADED_STEPS 3e7
 
-void blas_threads(const coset_ctx *ctx)
+static void set_threads(int threads)
 {
     /* OpenMP keeps its own count per thread, OpenBLAS one per process: both must be ours. */
     static _Thread_local int set_here = 0;
-    if (set_here == ctx->threads && openblas_get_num_threads() == ctx->threads) return;
-    openblas_set_num_threads(ctx->threads);
-    set_here = ctx->threads;
+    if (set_here == threads && openblas_get_num_threads() == threads) return;
+    openblas_set_num_threads(threads);
+    set_here = threads;
+}
+
+void blas_threads(const coset_ctx *ctx)
+{
+    set_threads(ctx->threads);
+}
+
+static void threads_for(const coset_ctx *ctx, int64_t m, int64_t n, int64_t k)
+{
+    double steps = (double)m * (double)n * (double)k;
+    set_threads(steps < THREADED_STEPS ? 1 : ctx->threads);
 }
 
 void blas_serial(void)
@@ -101,7 +115,7 @@ static CBLAS_TRANSPOSE op(bool trans)
             plain_##suffix(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);        \
             return;                                                                                \
         }                                                                                          \
-        blas_threads(ctx);                                                                         \
+        threads_for(ctx, m, n, k);                                                                 \
         /* BLAS defines beta = 0 as overwriting; some kernels multiply all the same. */            \
         if (beta == 0 && (m == 1 || n == 1)) scale_##suffix(m, n, 0, c, ldc);                      \
         for (int64_t i = 0; i < m; i += BLAS_CHUNK) {                                              \
@@ -147,7 +161,7 @@ void syrk_f64(coset_ctx *ctx, bool trans, int64_t n, int64_t k, double alpha, co
     } else if (tiny(n, n, k) || !fits(lda) || !fits(ldc)) {
         syrk_plain(trans, n, k, alpha, a, lda, beta, c, ldc);
     } else {
-        blas_threads(ctx);
+        threads_for(ctx, n, n, k / 2);
         /* ldc >= n fits, so only k can be too long. */
         for (int64_t s = 0; s < k; s += BLAS_CHUNK)
             cblas_dsyrk(CblasRowMajor, CblasLower, op(trans), (int)n,

@@ -79,6 +79,15 @@ done:
     return status;
 }
 
+/* A bias without a slot: only a shift can change it. */
+static coset_status new_single_bias(applier *self, int64_t index, tensor **tensor_out)
+{
+    const contraction *at = &self->groups->contractions[index];
+    const tensor *old = self->graph->values[at->bias].constant;
+    double value = tensor_value(old, 0) + self->shifts[index][0] / at->bias_scale;
+    return tensor_from_f64(self->ctx, old->dtype, &old->shape, &value, tensor_out);
+}
+
 /* A constant with one labelled axis: biases, scales, slopes, statistics. */
 static coset_status new_vector(applier *self, int32_t slot_id, tensor **tensor_out)
 {
@@ -155,6 +164,11 @@ static coset_status replace_constants(applier *self)
         const contraction *at = &self->groups->contractions[c];
         TRY(new_weight(self, c, &fresh));
         if (fresh != NULL) TRY(place_constant(self, at->weight, at->node, fresh));
+        tensor_release(self->ctx, fresh);
+        fresh = NULL;
+        if (self->shifts[c] == NULL || at->bias < 0 || at->bias_slot >= 0) continue;
+        TRY(new_single_bias(self, c, &fresh));
+        TRY(place_constant(self, at->bias, at->bias_node, fresh));
         tensor_release(self->ctx, fresh);
         fresh = NULL;
     }

@@ -15,6 +15,7 @@ typedef struct reconstructor {
     const coset_plan *plan;
     const batch_source *source;
     const shape *sample_shapes;
+    double ridge;
     coset_graph *graph;        /* being refitted */
     graph_facts *small_facts;
     graph_groups *small_groups;
@@ -163,7 +164,7 @@ static bool refittable(const reconstructor *self, const contraction *small)
 }
 
 static coset_status refit_one(reconstructor *self, const contraction *at,
-                              const contraction *small, bool *better_out)
+                              const contraction *small)
 {
     coset_status status = COSET_OK;
     row_collector x = {0}, z = {0};
@@ -186,8 +187,9 @@ static coset_status refit_one(reconstructor *self, const contraction *at,
     problem.weight = weight;
     problem.bias = small->bias >= 0 ? bias : NULL;
     function_behind(self->groups, at, &problem);
-    TRY(refit(self->ctx, &problem, new_weight, new_bias, better_out));
-    if (*better_out) TRY(store(self, small, new_weight, new_bias));
+    if (problem.rows == 0) goto done;
+    TRY(refit(self->ctx, &problem, self->ridge, new_weight, new_bias));
+    TRY(store(self, small, new_weight, new_bias));
 done:
     ctx_free(self->ctx, x.data);
     ctx_free(self->ctx, z.data);
@@ -210,8 +212,7 @@ static bool reads_input(const reconstructor *self, const contraction *at)
 
 coset_status reconstruct(coset_ctx *ctx, const coset_graph *original, const graph_groups *groups,
                          const coset_plan *plan, const batch_source *source,
-                         const shape *sample_shapes, coset_graph **small,
-                         reconstruct_report *report_out)
+                         const shape *sample_shapes, double ridge, coset_graph **small)
 {
     coset_status status = COSET_OK;
     reconstructor self = {.ctx = ctx,
@@ -219,8 +220,8 @@ coset_status reconstruct(coset_ctx *ctx, const coset_graph *original, const grap
                           .groups = groups,
                           .plan = plan,
                           .source = source,
-                          .sample_shapes = sample_shapes};
-    *report_out = (reconstruct_report){0, 0};
+                          .sample_shapes = sample_shapes,
+                          .ridge = ridge};
     TRY(graph_clone(ctx, *small, &self.graph));
     TRY(graph_check(ctx, self.graph));
     TRY(graph_infer(ctx, self.graph, NULL, &self.small_facts));
@@ -228,12 +229,9 @@ coset_status reconstruct(coset_ctx *ctx, const coset_graph *original, const grap
     for (int64_t c = 0; c < groups->n_contractions; c++) {
         const contraction *at = &groups->contractions[c];
         const contraction *now = find_small(&self, at);
-        bool better = false;
         ctx_progress(ctx, "reconstructing", c, groups->n_contractions);
         if (reads_input(&self, at) || !refittable(&self, now)) continue;
-        TRY(refit_one(&self, at, now, &better));
-        if (better) report_out->refitted++;
-        else report_out->kept++;
+        TRY(refit_one(&self, at, now));
     }
     ctx_progress(ctx, "reconstructing", groups->n_contractions, groups->n_contractions);
     coset_graph_free(ctx, *small);

@@ -6,18 +6,15 @@
 #include "lump/plan.h"
 #include "lump/sites.h"
 
-/* What a refit did. */
-typedef struct reconstruct_report {
-    int64_t refitted, kept; /* contractions whose weights were replaced / were better as they were */
-} reconstruct_report;
-
 /* Refits, from the first contraction to the last, the weights and bias of every contraction whose
  * inputs were cut, so that errors of earlier layers are seen and corrected:
  *   min |Y - W X' - b|^2 + lambda mean(diag X'X'^T) |W - W_lift|^2
  * X' the compressed model's own inputs, Y = R (original pre-activations). Where a known activation s
  * follows, the loss is |s(Y) - s(W X' + b)|^2, majorised step by step: for ReLU the target below zero is
  * min(y^, 0), which keeps pre-activations that are off anyway from dominating the fit.
- * lambda and whether to refit at all are chosen on held-out samples (every fourth).
+ * Whoever calls decides on held-out samples which lambda to take and whether to refit at all: the
+ * error of the whole model tells more than that of a layer.
+ *   ridge           lambda, dimensionless, > 0
  *   original, plan  what `small` was made of; borrowed
  *   small           in: the applied plan; out: replaced by the refitted graph (still owned by the
  *                   caller); unchanged on failure
@@ -26,6 +23,6 @@ typedef struct reconstruct_report {
 COSET_MUST_USE coset_status reconstruct(coset_ctx *ctx, const coset_graph *original,
                                         const graph_groups *groups, const coset_plan *plan,
                                         const batch_source *source, const shape *sample_shapes,
-                                        coset_graph **small, reconstruct_report *report_out);
+                                        double ridge, coset_graph **small);
 
 #endif

@@ -6,17 +6,13 @@
 #include "linalg/blas.h"
 #include "linalg/solve.h"
 
-enum { HELD_OUT_EVERY = 4, MAJORISATION_STEPS = 10 };
+enum { MAJORISATION_STEPS = 10 };
 
-static const double RIDGES[] = {1e-3, 1e-2, 1e-1};
-enum { N_RIDGES = sizeof RIDGES / sizeof *RIDGES };
-
-/* A fit on some of the rows. */
 typedef struct fit {
     coset_ctx *ctx;
     const refit_problem *of;
     int64_t rows;
-    double *x, *y;         /* (rows, n_in) centred if there is a bias; (rows, n_out) */
+    double *x;             /* (rows, n_in) centred if there is a bias */
     double *mean;          /* [n_in] of x, zero without a bias */
     double *gram;          /* (n_in, n_in) E x x^T */
     double *guess, *goal;  /* (rows, n_out) */
@@ -27,7 +23,6 @@ typedef struct fit {
 static void fit_free(fit *self)
 {
     ctx_free(self->ctx, self->x);
-    ctx_free(self->ctx, self->y);
     ctx_free(self->ctx, self->mean);
     ctx_free(self->ctx, self->gram);
     ctx_free(self->ctx, self->guess);
@@ -37,20 +32,12 @@ static void fit_free(fit *self)
     ctx_free(self->ctx, self->bias);
 }
 
-static bool is_held_out(int64_t row)
-{
-    return row % HELD_OUT_EVERY == HELD_OUT_EVERY - 1;
-}
-
-/* held_out: leave every fourth row out. */
-static coset_status fit_new(coset_ctx *ctx, const refit_problem *of, bool held_out, fit *fit_out)
+static coset_status fit_new(coset_ctx *ctx, const refit_problem *of, fit *fit_out)
 {
     coset_status status = COSET_OK;
     int64_t k = of->n_in, q = of->n_out;
-    fit self = {.ctx = ctx, .of = of};
-    for (int64_t r = 0; r < of->rows; r++) self.rows += !(held_out && is_held_out(r));
+    fit self = {.ctx = ctx, .of = of, .rows = of->rows};
     TRY(ctx_alloc_raw(ctx, self.rows * k, sizeof *self.x, &self.x));
-    TRY(ctx_alloc_raw(ctx, self.rows * q, sizeof *self.y, &self.y));
     TRY(ctx_alloc(ctx, k, sizeof *self.mean, &self.mean));
     TRY(ctx_alloc(ctx, k * k, sizeof *self.gram, &self.gram));
     TRY(ctx_alloc_raw(ctx, self.rows * q, sizeof *self.guess, &self.guess));
@@ -58,13 +45,7 @@ static coset_status fit_new(coset_ctx *ctx, const refit_problem *of, bool held_o
     TRY(ctx_alloc_raw(ctx, k * q, sizeof *self.right, &self.right));
     TRY(ctx_alloc(ctx, q * k, sizeof *self.weight, &self.weight));
     TRY(ctx_alloc(ctx, q, sizeof *self.bias, &self.bias));
-    int64_t to = 0;
-    for (int64_t r = 0; r < of->rows; r++) {
-        if (held_out && is_held_out(r)) continue;
-        memcpy(self.x + to * k, of->x + r * k, (size_t)k * sizeof *self.x);
-        memcpy(self.y + to * q, of->y + r * q, (size_t)q * sizeof *self.y);
-        to++;
-    }
+    memcpy(self.x, of->x, (size_t)(self.rows * k) * sizeof *self.x);
     if (of->bias != NULL && self.rows > 0) {
         for (int64_t r = 0; r < self.rows; r++)
             for (int64_t j = 0; j < k; j++) self.mean[j] += self.x[r * k + j];
@@ -160,7 +141,7 @@ static coset_status run_fit(fit *self, double ridge)
     const refit_problem *of = self->of;
     int64_t q = of->n_out;
     double *shifted = NULL;
-    TRY(solve_for(self, self->y, ridge));
+    TRY(solve_for(self, of->y, ridge));
     if (of->function == UNIT_OTHER || of->function == UNIT_IDENTITY) goto done;
     TRY(ctx_alloc(self->ctx, q, sizeof *shifted, &shifted));
     for (int step = 0; step < MAJORISATION_STEPS; step++) {
@@ -171,7 +152,7 @@ static coset_status run_fit(fit *self, double ridge)
         }
         predict(self->ctx, of, self->x, self->rows, self->weight, shifted, self->guess);
         for (int64_t i = 0; i < self->rows * q; i++)
-            self->goal[i] = majorise(of, self->y[i], self->guess[i]);
+            self->goal[i] = majorise(of, of->y[i], self->guess[i]);
         TRY(solve_for(self, self->goal, ridge));
     }
 done:
@@ -179,61 +160,18 @@ done:
     return status;
 }
 
-/* Sum of |s(y) - s(guess)|^2 over the held-out rows. */
-static coset_status held_out_error(coset_ctx *ctx, const refit_problem *of, const double *weight,
-                                   const double *bias, double *error_out)
+coset_status refit(coset_ctx *ctx, const refit_problem *problem, double ridge, double *weight_out,
+                   double *bias_out)
 {
     coset_status status = COSET_OK;
-    double *guess = NULL;
-    *error_out = 0;
-    TRY(ctx_alloc_raw(ctx, of->rows * of->n_out, sizeof *guess, &guess));
-    predict(ctx, of, of->x, of->rows, weight, bias, guess);
-    for (int64_t r = 0; r < of->rows; r++) {
-        if (!is_held_out(r)) continue;
-        for (int64_t o = 0; o < of->n_out; o++) {
-            double off =
-                activate(of, of->y[r * of->n_out + o]) - activate(of, guess[r * of->n_out + o]);
-            *error_out += off * off;
-        }
-    }
-done:
-    ctx_free(ctx, guess);
-    return status;
-}
-
-coset_status refit(coset_ctx *ctx, const refit_problem *problem, double *weight_out,
-                   double *bias_out, bool *better_out)
-{
-    coset_status status = COSET_OK;
-    fit trial = {.ctx = ctx}, whole = {.ctx = ctx};
-    int64_t cells = problem->n_out * problem->n_in;
-    double least = 0;
-    int best = -1;
-    *better_out = false;
-    memcpy(weight_out, problem->weight, (size_t)cells * sizeof *weight_out);
+    fit self = {.ctx = ctx};
+    TRY(fit_new(ctx, problem, &self));
+    TRY(run_fit(&self, ridge));
+    memcpy(weight_out, self.weight,
+           (size_t)(problem->n_out * problem->n_in) * sizeof *weight_out);
     if (problem->bias != NULL)
-        memcpy(bias_out, problem->bias, (size_t)problem->n_out * sizeof *bias_out);
-    if (problem->rows < 2 * HELD_OUT_EVERY) goto done;
-    TRY(held_out_error(ctx, problem, problem->weight, problem->bias, &least));
-    TRY(fit_new(ctx, problem, true, &trial));
-    for (int r = 0; r < N_RIDGES; r++) {
-        double error = 0;
-        TRY(run_fit(&trial, RIDGES[r]));
-        TRY(held_out_error(ctx, problem, trial.weight, trial.bias, &error));
-        if (error < least) {
-            least = error;
-            best = r;
-        }
-    }
-    if (best < 0) goto done;
-    TRY(fit_new(ctx, problem, false, &whole));
-    TRY(run_fit(&whole, RIDGES[best]));
-    memcpy(weight_out, whole.weight, (size_t)cells * sizeof *weight_out);
-    if (problem->bias != NULL)
-        memcpy(bias_out, whole.bias, (size_t)problem->n_out * sizeof *bias_out);
-    *better_out = true;
+        memcpy(bias_out, self.bias, (size_t)problem->n_out * sizeof *bias_out);
 done:
-    fit_free(&trial);
-    fit_free(&whole);
+    fit_free(&self);
     return status;
 }

@@ -15,14 +15,12 @@ typedef struct refit_problem {
     float leak;
 } refit_problem;
 
-/* Refits on all rows but every fourth, for several ridges, and keeps the one whose error on the fourth
- * rows is least, if it is less than that of the given weights; then refits on all rows.
+/* min |s(Y) - s(W X + b)|^2 + ridge mean(diag X X^T / rows) |W - W0|^2 over all rows.
  *   weight_out (n_out, n_in), bias_out [n_out] (unused without bias): written
- *   better_out  false: nothing beats the given weights, which are copied
  * Errors: COSET_EMEMORY, COSET_ENUMERIC.
- * Cost: per ridge n_in^3 / 3 + rows n_in^2 flops, 4 rows n_in n_out for every step of majorisation.
+ * Cost: n_in^3 / 3 + rows n_in^2 flops, and 4 rows n_in n_out for every step of majorisation.
  * Source: METHODS.md section 9.2 (ridge towards the lift); majorisation: ours. */
-COSET_MUST_USE coset_status refit(coset_ctx *ctx, const refit_problem *problem, double *weight_out,
-                                  double *bias_out, bool *better_out);
+COSET_MUST_USE coset_status refit(coset_ctx *ctx, const refit_problem *problem, double ridge,
+                                  double *weight_out, double *bias_out);
 
 #endif

@@ -22,25 +22,33 @@ coset_status select_path(const method_call *call, int64_t g, double ridge, path 
     int64_t n = call->groups->groups[g].n;
     group_sites *sites = NULL;
     moment_site *views = NULL;
+    double *added = NULL; /* what the ridge put on each diagonal */
     path *made = NULL;
     *path_out = NULL;
     TRY(path_new(ctx, "select", n, &made));
     TRY(ctx_alloc(ctx, n, sizeof *made->order, &made->order));
     TRY(group_sites_new(ctx, call->graph, call->groups, call->stats, g, &sites));
     TRY(ctx_alloc(ctx, sites->count, sizeof *views, &views));
+    TRY(ctx_alloc(ctx, sites->count, sizeof *added, &added));
     for (int64_t s = 0; s < sites->count; s++) {
         double *gram = sites->sites[s].covariance, trace = 0;
         for (int64_t i = 0; i < n; i++) trace += gram[i * n + i];
-        for (int64_t i = 0; i < n; i++) gram[i * n + i] += ridge * trace / (double)n;
+        added[s] = ridge * trace / (double)n;
+        for (int64_t i = 0; i < n; i++) gram[i * n + i] += added[s];
         views[s] = (moment_site){gram, sites->sites[s].weight};
     }
     TRY(selection_forward(ctx, views, sites->count, n, made->order, made->error));
+    for (int64_t s = 0; s < sites->count; s++) /* errors are of the moments as they are */
+        for (int64_t i = 0; i < n; i++)
+            sites->sites[s].covariance[i * n + i] -= added[s];
+    TRY(selection_errors(ctx, made->order, views, sites->count, n, made->error));
     for (int64_t k = 1; k < n; k++) made->height[k] = sqrt(made->error[k]);
     path_smooth(made);
     *path_out = made;
     made = NULL;
 done:
     ctx_free(ctx, views);
+    ctx_free(ctx, added);
     group_sites_free(ctx, sites);
     path_free(ctx, made);
     return status;

@@ -1,0 +1,296 @@
+#include "lump/safetensors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/digest.h"
+#include "base/size.h"
+#include "lump/json_guard.h"
+
+enum { LENGTH_BYTES = 8, ALIGNMENT = 8 };
+
+static const struct {
+    const char *name;
+    coset_dtype dtype;
+} types[] = {
+    {"F64", COSET_F64}, {"F32", COSET_F32},   {"F16", COSET_F16},      {"BF16", COSET_BF16},
+    {"I64", COSET_I64}, {"I32", COSET_I32},   {"I16", COSET_I16},      {"I8", COSET_I8},
+    {"U64", COSET_U64}, {"U32", COSET_U32},   {"U16", COSET_U16},      {"U8", COSET_U8},
+    {"BOOL", COSET_BOOL}, {"F8_E4M3", COSET_F8E4M3FN}, {"F8_E5M2", COSET_F8E5M2},
+};
+
+static const char *type_name(coset_dtype dtype)
+{
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++)
+        if (types[t].dtype == dtype) return types[t].name;
+    return NULL;
+}
+
+static coset_dtype type_of(const char *name)
+{
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++)
+        if (strcmp(types[t].name, name) == 0) return types[t].dtype;
+    return COSET_UNDEFINED;
+}
+
+/* ---- writing ----------------------------------------------------------------------------------- */
+
+static coset_status describe(coset_ctx *ctx, json_t *header, const safetensors_entry *entry,
+                             uint64_t *offset)
+{
+    const char *type = type_name(entry->dtype);
+    if (type == NULL)
+        return ctx_fail(ctx, COSET_EUNSUPPORTED, "safetensors knows no element type %s ('%s')",
+                        coset_dtype_name(entry->dtype), entry->name);
+    json_t *dims = json_array();
+    bool made = dims != NULL;
+    for (int a = 0; a < entry->shape.rank; a++)
+        made = made && json_array_append_new(dims, json_integer(entry->shape.dims[a])) == 0;
+    json_int_t begin = (json_int_t)*offset, end = (json_int_t)(*offset + entry->bytes);
+    /* json_pack takes the reference of `o` also when it fails. */
+    json_t *all = json_pack("{s:s, s:o, s:[I, I]}", "dtype", type, "shape", dims, "data_offsets",
+                            begin, end);
+    if (!made || all == NULL) {
+        json_decref(all);
+        return ctx_fail(ctx, COSET_EMEMORY, "no memory for the header of a safetensors file");
+    }
+    if (json_object_set_new(header, entry->name, all) != 0)
+        return ctx_fail(ctx, COSET_EMEMORY, "no memory for the header of a safetensors file");
+    *offset += entry->bytes;
+    return COSET_OK;
+}
+
+static coset_status build_header(coset_ctx *ctx, const safetensors_entry *entries, int64_t n,
+                                 const char *note, char **text_out)
+{
+    coset_status status = COSET_OK;
+    uint64_t offset = 0;
+    *text_out = NULL;
+    json_t *header = json_pack("{s:{s:s}}", "__metadata__", "format", note);
+    if (header == NULL)
+        FAIL(ctx, COSET_EMEMORY, "no memory for the header of a safetensors file");
+    for (int64_t i = 0; i < n; i++) TRY(describe(ctx, header, &entries[i], &offset));
+    *text_out = json_dumps(header, JSON_COMPACT);
+    if (*text_out == NULL)
+        FAIL(ctx, COSET_EMEMORY, "no memory for the header of a safetensors file");
+done:
+    json_decref(header);
+    return status;
+}
+
+static coset_status put(file_writer *writer, digest *sum, const void *bytes, size_t size)
+{
+    digest_add(sum, bytes, size);
+    return file_writer_put(writer, bytes, size);
+}
+
+coset_status safetensors_put(coset_ctx *ctx, file_writer *writer, const safetensors_entry *entries,
+                             int64_t n, const char *note, char *digest_out)
+{
+    coset_status status = COSET_OK;
+    char *header = NULL;
+    digest *sum = NULL;
+    uint8_t length[LENGTH_BYTES];
+    TRY(build_header(ctx, entries, n, note, &header));
+    TRY(digest_new(ctx, &sum));
+    /* Spaces after the header align the data. */
+    size_t used = strlen(header), padding = (ALIGNMENT - used % ALIGNMENT) % ALIGNMENT;
+    if (used + padding > SAFETENSORS_HEADER)
+        FAIL(ctx, COSET_ELIMIT, "the header of a safetensors file exceeds %d bytes",
+             SAFETENSORS_HEADER);
+    for (int b = 0; b < LENGTH_BYTES; b++) length[b] = (uint8_t)((used + padding) >> 8 * b);
+    TRY(put(writer, sum, length, sizeof length));
+    TRY(put(writer, sum, header, used));
+    TRY(put(writer, sum, "        ", padding));
+    for (int64_t i = 0; i < n; i++) TRY(put(writer, sum, entries[i].data, entries[i].bytes));
+    digest_end(sum, digest_out);
+done:
+    free(header); /* jansson's */
+    digest_free(ctx, sum);
+    return status;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------- */
+
+struct safetensors {
+    int64_t n;
+    safetensors_entry *entries; /* by name */
+    arena names;
+};
+
+static int by_place(const void *left, const void *right)
+{
+    const safetensors_entry *a = left, *b = right;
+    if (a->data != b->data) return (uintptr_t)a->data < (uintptr_t)b->data ? -1 : 1;
+    return a->bytes < b->bytes ? -1 : a->bytes > b->bytes;
+}
+
+static int by_name(const void *left, const void *right)
+{
+    return strcmp(((const safetensors_entry *)left)->name, ((const safetensors_entry *)right)->name);
+}
+
+static coset_status read_shape(coset_ctx *ctx, const json_t *json, const char *tensor,
+                               shape *shape_out)
+{
+    size_t rank = json_array_size(json);
+    *shape_out = (shape){.rank = 0};
+    if (!json_is_array(json))
+        return ctx_fail(ctx, COSET_EFORMAT, "tensor '%s' has no shape", tensor);
+    if (rank > TENSOR_MAX_RANK)
+        return ctx_fail(ctx, COSET_ELIMIT, "tensor '%s' has rank %zu, over %d", tensor, rank,
+                        TENSOR_MAX_RANK);
+    for (size_t a = 0; a < rank; a++) {
+        const json_t *dim = json_array_get(json, a);
+        if (!json_is_integer(dim) || json_integer_value(dim) < 0)
+            return ctx_fail(ctx, COSET_EFORMAT,
+                            "dimension %zu of tensor '%s' is not a number of elements", a, tensor);
+        shape_out->dims[shape_out->rank++] = json_integer_value(dim);
+    }
+    return COSET_OK;
+}
+
+/* Where a tensor lies in the `size` bytes behind the header. */
+static coset_status read_place(coset_ctx *ctx, const json_t *json, const uint8_t *data, size_t size,
+                               safetensors_entry *entry)
+{
+    const json_t *begin = json_array_get(json, 0), *end = json_array_get(json, 1);
+    if (json_array_size(json) != 2 || !json_is_integer(begin) || !json_is_integer(end))
+        return ctx_fail(ctx, COSET_EFORMAT, "tensor '%s' has no pair of data_offsets", entry->name);
+    json_int_t from = json_integer_value(begin), to = json_integer_value(end);
+    if (from < 0 || to < from || (uint64_t)to > size)
+        return ctx_fail(ctx, COSET_EFORMAT,
+                        "tensor '%s' claims bytes %lld to %lld of the %zu that there are",
+                        entry->name, (long long)from, (long long)to, size);
+    entry->data = data + from;
+    entry->bytes = (size_t)(to - from);
+    return COSET_OK;
+}
+
+static coset_status read_entry(coset_ctx *ctx, const json_t *json, const uint8_t *data, size_t size,
+                               safetensors_entry *entry)
+{
+    coset_status status = COSET_OK;
+    const json_t *type = json_object_get(json, "dtype");
+    size_t need = 0;
+    char text[SHAPE_TEXT];
+    if (!json_is_string(type))
+        FAIL(ctx, COSET_EFORMAT, "tensor '%s' has no dtype", entry->name);
+    entry->dtype = type_of(json_string_value(type));
+    if (entry->dtype == COSET_UNDEFINED)
+        FAIL(ctx, COSET_EUNSUPPORTED, "tensor '%s' has the unknown dtype '%.16s'", entry->name,
+             json_string_value(type));
+    TRY(read_shape(ctx, json_object_get(json, "shape"), entry->name, &entry->shape));
+    TRY(read_place(ctx, json_object_get(json, "data_offsets"), data, size, entry));
+    TRY(tensor_bytes(ctx, entry->dtype, &entry->shape, &need));
+    if (need != entry->bytes)
+        FAIL(ctx, COSET_EFORMAT, "tensor '%s' of type %s and shape %s needs %zu bytes, not %zu",
+             entry->name, json_string_value(type),
+             shape_text(&entry->shape, text, sizeof text), need, entry->bytes);
+done:
+    return status;
+}
+
+/* Every byte belongs to exactly one tensor. */
+static coset_status check_cover(coset_ctx *ctx, safetensors *self, const uint8_t *data, size_t size)
+{
+    const uint8_t *next = data;
+    if (self->n > 0) qsort(self->entries, (size_t)self->n, sizeof *self->entries, by_place);
+    for (int64_t i = 0; i < self->n; i++) {
+        const safetensors_entry *entry = &self->entries[i];
+        if ((const uint8_t *)entry->data != next)
+            return ctx_fail(ctx, COSET_EFORMAT,
+                            "tensor '%s' begins at byte %zu of the data, the one before it ends at "
+                            "%zu",
+                            entry->name, (size_t)((const uint8_t *)entry->data - data),
+                            (size_t)(next - data));
+        next += entry->bytes;
+    }
+    if (next != data + size)
+        return ctx_fail(ctx, COSET_EFORMAT, "%zu bytes belong to no tensor",
+                        (size_t)(data + size - next));
+    return COSET_OK;
+}
+
+static coset_status read_header(coset_ctx *ctx, json_t *header, const uint8_t *data, size_t size,
+                                safetensors *self)
+{
+    coset_status status = COSET_OK;
+    const char *key = NULL;
+    json_t *value = NULL;
+    TRY(ctx_alloc(ctx, (int64_t)json_object_size(header), sizeof *self->entries, &self->entries));
+    json_object_foreach(header, key, value)
+    {
+        if (strcmp(key, "__metadata__") == 0) continue;
+        safetensors_entry *entry = &self->entries[self->n];
+        const char *copy = NULL;
+        TRY(arena_string(ctx, &self->names, key, strlen(key), &copy));
+        entry->name = (char *)(uintptr_t)copy;
+        TRY(read_entry(ctx, value, data, size, entry));
+        self->n++;
+    }
+    TRY(check_cover(ctx, self, data, size));
+    if (self->n > 0) qsort(self->entries, (size_t)self->n, sizeof *self->entries, by_name);
+done:
+    return status;
+}
+
+coset_status safetensors_decode(coset_ctx *ctx, const void *bytes, size_t size, const char *name,
+                                safetensors **file_out)
+{
+    coset_status status = COSET_OK;
+    safetensors *self = NULL;
+    json_t *header = NULL;
+    const uint8_t *from = bytes;
+    uint64_t length = 0;
+    *file_out = NULL;
+    if (size < LENGTH_BYTES)
+        FAIL(ctx, COSET_EFORMAT, "%s: too short for a safetensors file", name);
+    for (int b = 0; b < LENGTH_BYTES; b++) length |= (uint64_t)from[b] << 8 * b;
+    if (length > SAFETENSORS_HEADER)
+        FAIL(ctx, COSET_ELIMIT, "%s: a header of %llu bytes, over %d", name,
+             (unsigned long long)length, SAFETENSORS_HEADER);
+    if (length > size - LENGTH_BYTES)
+        FAIL(ctx, COSET_EFORMAT, "%s: a header of %llu bytes in a file of %zu", name,
+             (unsigned long long)length, size);
+    TRY(json_guard_parse(ctx, from + LENGTH_BYTES, (size_t)length, name, &header));
+    TRY(ctx_alloc(ctx, 1, sizeof *self, &self));
+    status = read_header(ctx, header, from + LENGTH_BYTES + length,
+                         size - LENGTH_BYTES - (size_t)length, self);
+    if (status != COSET_OK) {
+        status = ctx_fail_in(ctx, status, "%s", name);
+        goto done;
+    }
+    *file_out = self;
+    self = NULL;
+done:
+    json_decref(header);
+    safetensors_free(ctx, self);
+    return status;
+}
+
+int64_t safetensors_count(const safetensors *self)
+{
+    return self->n;
+}
+
+const safetensors_entry *safetensors_at(const safetensors *self, int64_t index)
+{
+    return &self->entries[index];
+}
+
+const safetensors_entry *safetensors_find(const safetensors *self, const char *name)
+{
+    safetensors_entry wanted = {.name = (char *)(uintptr_t)name};
+    if (self->n == 0) return NULL;
+    return bsearch(&wanted, self->entries, (size_t)self->n, sizeof *self->entries, by_name);
+}
+
+void safetensors_free(coset_ctx *ctx, safetensors *self)
+{
+    if (self == NULL) return;
+    ctx_free(ctx, self->entries);
+    arena_free(ctx, &self->names);
+    ctx_free(ctx, self);
+}
