@@ -8,16 +8,25 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A bar appears after this many seconds of a stage, and moves at most so often; without a terminal
- * there is a line every few seconds. */
+/* A bar shows a stage that has lasted this long, and moves at most so often; without a terminal there
+ * is a line every few seconds. */
 static const double bar_after = 0.5, bar_every = 0.1, line_every = 5;
+
+/* Stages may run inside others: the bar is of the innermost one that lasts. */
+enum { STAGES = 4 };
+
+typedef struct stage {
+    char name[64];
+    double began, share; /* done so far, in [0, 1) */
+} stage;
 
 static struct {
     bool quiet, terminal;
     int verbose;
     bool drawn; /* a bar stands on the current line */
-    char stage[64];
-    double began, last;
+    stage stages[STAGES];
+    int n_stages;
+    double last; /* when a bar or line was last printed */
 } state;
 
 static double now(void)
@@ -63,40 +72,52 @@ static void on_log(void *user, coset_log_level level, const char *text)
     print_line(level == COSET_LOG_WARNING ? "warning: " : "", text);
 }
 
-static void draw_bar(int64_t done, int64_t total)
+static void draw(const stage *at)
 {
     enum { CELLS = 30 };
     char cells[CELLS + 1];
-    int full = (int)((double)done / (double)total * CELLS);
+    int full = (int)(at->share * CELLS);
+    if (!state.terminal) {
+        fprintf(stderr, "coset: %s: %d%%\n", at->name, (int)(100 * at->share));
+        return;
+    }
     for (int i = 0; i < CELLS; i++) cells[i] = i < full ? '#' : '.';
     cells[CELLS] = '\0';
-    fprintf(stderr, "\r\033[K%-20.40s [%s] %3d%%", state.stage, cells,
-            (int)(100.0 * (double)done / (double)total));
+    fprintf(stderr, "\r\033[K%-20.36s [%s] %3d%%", at->name, cells, (int)(100 * at->share));
     state.drawn = true;
 }
 
-static void on_progress(void *user, const char *stage, int64_t done, int64_t total)
+/* The open stage of this name, inside of which nothing runs any more; a new one if there is none. */
+static stage *open_stage(const char *name, double at)
+{
+    for (int k = 0; k < state.n_stages; k++)
+        if (strncmp(state.stages[k].name, name, sizeof state.stages[k].name - 1) == 0) {
+            state.n_stages = k + 1;
+            return &state.stages[k];
+        }
+    if (state.n_stages == STAGES) state.n_stages--;
+    stage *opened = &state.stages[state.n_stages++];
+    snprintf(opened->name, sizeof opened->name, "%s", name);
+    opened->began = at;
+    return opened;
+}
+
+static void on_progress(void *user, const char *name, int64_t done, int64_t total)
 {
     (void)user;
     double at = now();
     if (total < 1 || done < 0) return;
-    if (done > total) done = total;
-    if (strncmp(stage, state.stage, sizeof state.stage - 1) != 0) {
-        clear_bar();
-        snprintf(state.stage, sizeof state.stage, "%s", stage);
-        state.began = state.last = at;
-    }
-    if (done == total) {
-        clear_bar();
-        state.stage[0] = '\0'; /* a stage of the same name starts anew */
-    } else if (state.terminal && at - state.began > bar_after && at - state.last > bar_every) {
-        draw_bar(done, total);
-        state.last = at;
-    } else if (!state.terminal && at - state.last > line_every) {
-        fprintf(stderr, "coset: %s: %d%%\n", state.stage,
-                (int)(100.0 * (double)done / (double)total));
-        state.last = at;
-    }
+    stage *current = open_stage(name, at);
+    current->share = (double)done / (double)total;
+    if (done >= total) state.n_stages--;
+    if (at - state.last < (state.terminal ? bar_every : line_every)) return;
+    for (int k = state.n_stages - 1; k >= 0; k--)
+        if (at - state.stages[k].began > bar_after) {
+            draw(&state.stages[k]);
+            state.last = at;
+            return;
+        }
+    clear_bar();
 }
 
 int exit_code(coset_status status)
@@ -130,6 +151,7 @@ int context_make(const common_options *common, coset_ctx **ctx_out)
     state.quiet = common->quiet;
     state.verbose = common->verbose;
     state.terminal = isatty(STDERR_FILENO) && term != NULL && strcmp(term, "dumb") != 0;
+    state.last = now();
     options.threads = (int)common->threads;
     options.seed = (uint64_t)common->seed;
     options.log = on_log;

@@ -1,7 +1,6 @@
 #include "report/page.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -9,6 +8,7 @@
 #include <jansson.h>
 
 #include "base/file.h"
+#include "report/buffer.h"
 #include "report/utf8.h"
 
 /* jansson has its own allocator for the whole process, which a library leaves alone: its failures
@@ -255,17 +255,22 @@ double coset_report_number(const coset_report *report, const char *path, double 
     return json_is_number(at) ? json_number_value(at) : otherwise;
 }
 
+static int add_bytes(const char *bytes, size_t size, void *user)
+{
+    buffer *out = user;
+    buffer_add(out, "%.*s", (int)size, bytes);
+    return out->status == COSET_OK ? 0 : -1;
+}
+
 coset_status coset_report_json(coset_ctx *ctx, const coset_report *report, char **text_out)
 {
     /* 12 digits: all that a metric or a height has to say, and 0.07 stays 0.07. */
     const size_t flags = JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(12);
-    coset_status status = COSET_OK;
-    *text_out = NULL;
-    char *text = json_dumps(report->root, flags);
-    if (text == NULL) return no_memory(ctx);
-    status = ctx_format(ctx, text_out, "%s\n", text);
-    free(text); /* jansson's */
-    return status;
+    buffer out = {.ctx = ctx};
+    if (json_dump_callback(report->root, add_bytes, &out, flags) != 0 && out.status == COSET_OK)
+        out.status = no_memory(ctx);
+    buffer_add(&out, "\n");
+    return buffer_take(&out, text_out);
 }
 
 static bool ends_with(const char *text, const char *suffix)
