@@ -49,6 +49,18 @@ done:
     return status;
 }
 
+/* Inputs and outputs must have a shape: if it is no longer known, the declared rank is kept, with
+ * every dimension open. (Entries of inner values are dropped by the caller instead.) */
+static graph_value with_rank(const graph_value *value, const shape *declared)
+{
+    graph_value open = *value;
+    if (value->shape.rank >= 0 || declared->rank < 0) return open;
+    open.shape.rank = declared->rank;
+    for (int i = 0; i < declared->rank; i++) open.shape.dims[i] = -1;
+    open.dim_names = NULL;
+    return open;
+}
+
 static coset_status new_info(rewrite *self, const Onnx__ValueInfoProto *source,
                              const shape *declared, const graph_value *value,
                              Onnx__ValueInfoProto **info_out)
@@ -76,8 +88,9 @@ static coset_status new_info(rewrite *self, const Onnx__ValueInfoProto *source,
         dense->has_elem_type = 1;
         dense->elem_type = (int32_t)value->dtype;
     }
+    graph_value open = with_rank(value, declared);
     dense->shape = NULL;
-    if (value->shape.rank >= 0) TRY(new_shape(self, old_shape, declared, value, &dense->shape));
+    if (open.shape.rank >= 0) TRY(new_shape(self, old_shape, declared, &open, &dense->shape));
     type->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
     type->tensor_type = dense;
     info->type = type;

@@ -153,7 +153,8 @@ static void saved_models_stand_alone(void **state)
     char path[4096];
     coset_graph *graph = NULL;
     wire data = external_tensor("w.bin", "8", "24"), body = wire_graph();
-    wire node = wire_node("MatMul", "x,w", "z"), info = wire_value("z", NULL, -1);
+    const int64_t dims[] = {1, 3};
+    wire node = wire_node("MatMul", "x,w", "z"), info = wire_value("z", dims, 2);
     wire_message(&body, 1, &node);
     wire_message(&body, 5, &data);
     wire_message(&body, 12, &info);
