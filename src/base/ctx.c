@@ -99,12 +99,20 @@ const char *coset_status_name(coset_status status)
     return "unknown status";
 }
 
+/* Names in models are not ours: no control character of theirs reaches a terminal or splits a line. */
+static void keep_one_line(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7F) *text = '?';
+}
+
 coset_status ctx_fail(coset_ctx *ctx, coset_status status, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(ctx->error, sizeof ctx->error, format, arguments);
     va_end(arguments);
+    keep_one_line(ctx->error);
     return status;
 }
 
@@ -117,6 +125,7 @@ coset_status ctx_fail_in(coset_ctx *ctx, coset_status status, const char *format
     va_end(arguments);
     if (length >= 0 && (size_t)length < sizeof text)
         snprintf(text + length, sizeof text - (size_t)length, ": %s", ctx->error);
+    keep_one_line(text);
     memcpy(ctx->error, text, sizeof text);
     return status;
 }

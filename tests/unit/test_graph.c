@@ -336,6 +336,11 @@ static void node_fail_names_the_node(void **state)
     assert_int_equal(node_fail(*state, &build.graph->nodes[0], COSET_EFORMAT, "got"),
                      COSET_EFORMAT);
     assert_string_equal(coset_ctx_error(*state), "unnamed node (Relu): got");
+    /* Control characters in a name do not split the line. */
+    build.graph->nodes[0].name = "a\n\x1b[31mb\x7F";
+    assert_int_equal(node_fail(*state, &build.graph->nodes[0], COSET_EFORMAT, "got"),
+                     COSET_EFORMAT);
+    assert_string_equal(coset_ctx_error(*state), "node 'a??[31mb?' (Relu): got");
     coset_graph_free(build.ctx, build.graph);
 }
 
