@@ -83,7 +83,8 @@ static coset_status add_sparse_initialiser(builder *self, Onnx__SparseTensorProt
     TRY(value_of(self, name, &id));
     graph_value *value = &self->graph->values[id];
     value->is_initialiser = true;
-    value->dtype = (coset_dtype)proto->values->data_type;
+    coset_dtype dtype = (coset_dtype)proto->values->data_type;
+    value->dtype = coset_dtype_bits(dtype) > 0 ? dtype : COSET_UNDEFINED;
     value->shape.rank = (int)proto->n_dims;
     for (size_t i = 0; i < proto->n_dims; i++) {
         if (proto->dims[i] < 0)
@@ -91,6 +92,8 @@ static coset_status add_sparse_initialiser(builder *self, Onnx__SparseTensorProt
                  (long long)proto->dims[i]);
         value->shape.dims[i] = proto->dims[i];
     }
+    int64_t count = 0;
+    TRY(shape_elements(ctx, &value->shape, &count));
     value->source = proto;
     ctx_log(ctx, COSET_LOG_INFO, "'%.300s' is a sparse initialiser: kept, but not computed with",
             name);

@@ -335,6 +335,69 @@ static void graphs_are_checked(void **state)
     assert_refused(ctx, &model, COSET_EFORMAT, "two initialisers are named 'w'");
 }
 
+/* A sparse initialiser "s" of the given dense dims. */
+static wire sparse(const int64_t *dims, int rank)
+{
+    const int64_t none = 0;
+    wire self = {0}, values = wire_tensor("s", COSET_F32, &none, 1);
+    wire_message(&self, 1, &values);
+    for (int i = 0; i < rank; i++) wire_int(&self, 3, dims[i]);
+    return self;
+}
+
+static void sparse_initialisers_are_checked(void **state)
+{
+    static const int64_t good[] = {4, 3}, minus[] = {4, -3}, vast[] = {INT64_MAX, INT64_MAX};
+    static const int64_t nine[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
+    static const struct {
+        const int64_t *dims;
+        int rank;
+        coset_status status;
+        const char *text;
+    } cases[] = {{minus, 2, COSET_EFORMAT, "'s': dimension 1 is -3"},
+                 {vast, 2, COSET_ELIMIT, "more than 2^40 elements"},
+                 {nine, 9, COSET_ELIMIT, "'s': rank 9"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        wire body = wire_graph(), part = sparse(cases[i].dims, cases[i].rank);
+        wire_message(&body, 15, &part);
+        wire model = wire_model(&body, 13);
+        assert_refused(*state, &model, cases[i].status, cases[i].text);
+    }
+    wire body = wire_graph(), part = {0};
+    for (int i = 0; i < 2; i++) {
+        part = sparse(good, 2);
+        wire_message(&body, 15, &part);
+    }
+    wire model = wire_model(&body, 13);
+    assert_refused(*state, &model, COSET_EFORMAT, "two initialisers are named 's'");
+    body = wire_graph();
+    wire_message(&body, 15, &part);
+    model = wire_model(&body, 13);
+    assert_refused(*state, &model, COSET_EFORMAT, "a sparse initialiser has no name");
+}
+
+/* A Constant node gives its output a second definition. */
+static void constants_define_once(void **state)
+{
+    for (int initialiser = 0; initialiser < 2; initialiser++) {
+        wire body = wire_graph();
+        if (initialiser) {
+            wire data = wire_tensor("c", COSET_F32, NULL, 0);
+            wire_float(&data, 4, 1);
+            wire_message(&body, 5, &data);
+        }
+        for (int i = initialiser; i < 2; i++) {
+            wire node = wire_node("Constant", "", "c"), attr = {0};
+            wire_text(&attr, 1, "value_float");
+            wire_float(&attr, 2, 1);
+            wire_message(&node, 5, &attr);
+            wire_message(&body, 1, &node);
+        }
+        wire model = wire_model(&body, 13);
+        assert_refused(*state, &model, COSET_EFORMAT, "'c' has two definitions");
+    }
+}
+
 static void declared_shapes_are_checked(void **state)
 {
     static const int64_t minus[] = {2, -3}, vast[] = {1 << 20, 1 << 20, 2}, one = -1;
@@ -481,6 +544,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(wire_format_is_checked, start, end),
         cmocka_unit_test_setup_teardown(other_orders_round_trip, start, end),
         cmocka_unit_test_setup_teardown(graphs_are_checked, start, end),
+        cmocka_unit_test_setup_teardown(sparse_initialisers_are_checked, start, end),
+        cmocka_unit_test_setup_teardown(constants_define_once, start, end),
         cmocka_unit_test_setup_teardown(declared_shapes_are_checked, start, end),
         cmocka_unit_test_setup_teardown(tensor_shapes_are_checked, start, end),
         cmocka_unit_test_setup_teardown(tensor_data_are_checked, start, end),

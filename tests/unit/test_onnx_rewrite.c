@@ -403,6 +403,50 @@ static void failures_leave_files_alone(void **state)
     coset_graph_free(ctx, graph);
 }
 
+/* 130 initialisers that share 16 MB of data: over 2 GB once written. */
+static void two_gigabytes_are_the_limit(void **state)
+{
+    enum { VALUES = 130 };
+    coset_ctx *ctx = *state;
+    builder build = build_start(ctx, 13);
+    tensor *shared = NULL;
+    shape dims = build_shape("4096 1024");
+    int32_t ids[VALUES], sum = build_value(&build, "sum");
+    void *bytes = NULL;
+    size_t size = 0;
+    char name[16];
+    assert_int_equal(tensor_new(ctx, COSET_F32, &dims, NULL, 0, &shared), COSET_OK);
+    for (int i = 0; i < VALUES; i++) {
+        snprintf(name, sizeof name, "w%d", i);
+        ids[i] = build_value(&build, name);
+        graph_set_constant(ctx, build.graph, ids[i], shared);
+    }
+    tensor_release(ctx, shared);
+    build_node_n(&build, "org.example", "Sum", ids, VALUES, &sum, 1);
+    build_output(&build, sum);
+    build_finish(&build);
+    assert_int_equal(coset_graph_encode(ctx, build.graph, &bytes, &size), COSET_ELIMIT);
+    assert_null(bytes);
+    assert_non_null(strstr(coset_ctx_error(ctx), "at most 2 GB"));
+    assert_int_equal(coset_graph_save(ctx, build.graph, "vast.bin"), COSET_ELIMIT);
+    coset_graph_free(ctx, build.graph);
+}
+
+/* An initialiser without data that no file gave cannot be written. */
+static void empty_initialisers_are_refused(void **state)
+{
+    builder build = build_start(*state, 13);
+    int32_t w = build_value(&build, "w");
+    build.graph->values[w].is_initialiser = true;
+    build_output(&build, build_op(&build, "Relu", w, -1, "y"));
+    build_finish(&build);
+    void *bytes = NULL;
+    size_t size = 0;
+    assert_int_equal(coset_graph_encode(*state, build.graph, &bytes, &size), COSET_EARGUMENT);
+    assert_non_null(strstr(coset_ctx_error(*state), "initialiser 'w' has no data"));
+    coset_graph_free(*state, build.graph);
+}
+
 static int start(void **state)
 {
     coset_ctx *ctx = NULL;
@@ -433,6 +477,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(built_graphs_are_written, start, end),
         cmocka_unit_test_setup_teardown(unchanged_clones_are_the_file, start, end),
         cmocka_unit_test_setup_teardown(failures_leave_files_alone, start, end),
+        cmocka_unit_test_setup_teardown(two_gigabytes_are_the_limit, start, end),
+        cmocka_unit_test_setup_teardown(empty_initialisers_are_refused, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
