@@ -1,6 +1,8 @@
 /* coset: the command. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "nearest.h"
 #include "options.h"
@@ -71,7 +73,17 @@ static int run(int argc, char **argv)
     return named != NULL ? named->run(argc - 1, argv + 1) : EXIT_USAGE;
 }
 
+/* Threads that wait by spinning make every parallel step many times slower as soon as another program
+ * wants the cores. OpenMP reads this setting before main, so the command starts itself again with it;
+ * where that fails it just goes on. */
+static void wait_without_spinning(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY") != NULL || getenv("GOMP_SPINCOUNT") != NULL) return;
+    if (setenv("OMP_WAIT_POLICY", "passive", 1) == 0) execv("/proc/self/exe", argv);
+}
+
 int main(int argc, char **argv)
 {
+    wait_without_spinning(argv);
     return output_finish(run(argc - 1, argv + 1));
 }

@@ -26,14 +26,15 @@ typedef struct job {
     const coset_data *data;
     const coset_compress_options *options;
     const coset_method *method;
-    method_call call;
+    method_call *calls; /* [n_variants] */
+    search **paths;     /* [n_variants] */
+    int n_variants;
     graph_facts *facts;
     graph_groups *groups;
     cost_model *cost;
     calibration *stats;
     bool *allowed, *allowed_weights;
     char **refused; /* [groups] why a cuttable group may not be cut; NULL */
-    search *paths;
     bool lift, reconstruct;
     int64_t *order;  /* training rows: calibration first, then held out */
     data_view calib, held;
@@ -46,6 +47,8 @@ typedef struct outcome {
     coset_plan *plan;
     coset_graph *graph;
     bool reached;
+    int variant;
+    double rel_l2; /* on held-out rows after recovery; NaN without data */
     struct {
         const char *name;
         double rel_l2, seconds;
@@ -63,7 +66,10 @@ static void outcome_free(coset_ctx *ctx, outcome *self)
 static void job_free(job *self)
 {
     coset_ctx *ctx = self->ctx;
-    search_free(ctx, self->paths);
+    for (int v = 0; self->paths != NULL && v < self->n_variants; v++)
+        search_free(ctx, self->paths[v]);
+    ctx_free(ctx, self->paths);
+    ctx_free(ctx, self->calls);
     calibration_free(ctx, self->stats);
     cost_model_free(ctx, self->cost);
     for (int64_t g = 0; self->refused != NULL && g < self->groups->n; g++)
@@ -371,19 +377,22 @@ static coset_status carry_out(job *self, outcome *at)
     if (self->lift && plan_cuts(at->plan) && self->options->plan_in == NULL)
         TRY(try_lift(self, at, &rel_l2));
     if (self->reconstruct && plan_cuts(at->plan)) TRY(try_reconstruct(self, at, &rel_l2));
+    at->rel_l2 = rel_l2;
 done:
     return status;
 }
 
 /* A plan for the rule; what the user filtered out carries its reason. */
-static coset_status make_plan(job *self, coset_rule rule, double value, int64_t budget, outcome *at)
+static coset_status make_plan(job *self, int variant, coset_rule rule, double value,
+                              int64_t budget, outcome *at)
 {
     coset_status status = COSET_OK;
     TRY(plan_new(self->ctx, self->graph, self->groups, &at->plan));
     for (int64_t g = 0; g < self->groups->n; g++)
         if (self->refused[g] != NULL)
             TRY(ctx_strdup(self->ctx, self->refused[g], &at->plan->groups[g].skipped));
-    TRY(search_cut(self->paths, rule, value, budget, at->plan, &at->reached));
+    at->variant = variant;
+    TRY(search_cut(self->paths[variant], rule, value, budget, at->plan, &at->reached));
 done:
     return status;
 }
@@ -395,13 +404,13 @@ static coset_status measured(job *self, const coset_graph *graph, coset_rule rul
     coset_status status = coset_graph_measure(self->ctx, graph, &size);
     if (status != COSET_OK) return status;
     *cost_out = rule == COSET_RULE_MACS ? size.macs
-                                        : (self->call.masks ? size.nonzero : size.params);
+                                        : (self->calls[0].masks ? size.nonzero : size.params);
     return COSET_OK;
 }
 
 /* Follows a rule with a budget: biases that recovery adds are not in the cost model, so the result is
  * measured and the budget tightened until it holds. */
-static coset_status follow_rule(job *self, coset_rule rule, double value, outcome *at)
+static coset_status follow_with(job *self, int variant, coset_rule rule, double value, outcome *at)
 {
     coset_status status = COSET_OK;
     int64_t total = rule == COSET_RULE_MACS ? self->before.macs : self->before.params;
@@ -409,7 +418,7 @@ static coset_status follow_rule(job *self, coset_rule rule, double value, outcom
     for (int trial = 0; trial < BUDGET_TRIALS; trial++) {
         int64_t cost = 0;
         outcome_free(self->ctx, at);
-        TRY(make_plan(self, rule, value, budget, at));
+        TRY(make_plan(self, variant, rule, value, budget, at));
         TRY(carry_out(self, at));
         if (rule != COSET_RULE_PARAMS && rule != COSET_RULE_MACS) break;
         TRY(measured(self, at->graph, rule, &cost));
@@ -422,6 +431,27 @@ static coset_status follow_rule(job *self, coset_rule rule, double value, outcom
         budget -= cost - target;
     }
 done:
+    return status;
+}
+
+/* The same with every variant of the method that can be compared: all keep the same share. */
+static coset_status follow_rule(job *self, coset_rule rule, double value, outcome *best)
+{
+    coset_status status = COSET_OK;
+    outcome trial = {0};
+    outcome_free(self->ctx, best);
+    TRY(follow_with(self, 0, rule, value, best));
+    for (int v = 1; v < self->n_variants && rule != COSET_RULE_EPS; v++) {
+        TRY(follow_with(self, v, rule, value, &trial));
+        if (trial.reached >= best->reached && trial.rel_l2 < best->rel_l2) {
+            outcome swap = *best;
+            *best = trial;
+            trial = swap;
+        }
+        outcome_free(self->ctx, &trial);
+    }
+done:
+    outcome_free(self->ctx, &trial);
     return status;
 }
 
@@ -555,6 +585,8 @@ static coset_status make_report(job *self, const outcome *at, double start, cose
     TRY(report_size(ctx, root, "compressed", &after));
     TRY(report_quality(self, report, at->graph));
     TRY(report_groups(self, report, at->plan));
+    if (self->n_variants > 1)
+        TRY(report_text(ctx, root, "variant", self->method->variants[at->variant]));
     TRY(report_list(ctx, root, "stages", &stages));
     for (int s = 0; s < at->n_stages; s++) {
         TRY(report_add_object(ctx, stages, &entry));
@@ -580,9 +612,16 @@ static coset_status prepare(job *self)
     TRY(check_options(ctx, self->options));
     if (self->options->plan_in == NULL) {
         TRY(method_require(ctx, self->options->method, &self->method));
-        self->call = (method_call){.ctx = ctx};
-        TRY(method_configure(self->method, &self->call, self->options->settings,
-                             self->options->n_settings));
+        self->n_variants = self->data != NULL && self->method->n_variants > 1
+                               ? self->method->n_variants
+                               : 1;
+        TRY(ctx_alloc(ctx, self->n_variants, sizeof *self->calls, &self->calls));
+        TRY(ctx_alloc(ctx, self->n_variants, sizeof *self->paths, &self->paths));
+        for (int v = 0; v < self->n_variants; v++) {
+            self->calls[v] = (method_call){.ctx = ctx, .variant = v};
+            TRY(method_configure(self->method, &self->calls[v], self->options->settings,
+                                 self->options->n_settings));
+        }
     }
     TRY(read_recover(self));
     TRY(coset_graph_measure(ctx, self->graph, &self->before));
@@ -591,9 +630,11 @@ static coset_status prepare(job *self)
     TRY(cost_model_new(ctx, self->graph, self->facts, self->groups, &self->cost));
     TRY(read_filters(self));
     TRY(collect_stats(self));
-    self->call.graph = self->graph;
-    self->call.groups = self->groups;
-    self->call.stats = self->stats;
+    for (int v = 0; v < self->n_variants; v++) {
+        self->calls[v].graph = self->graph;
+        self->calls[v].groups = self->groups;
+        self->calls[v].stats = self->stats;
+    }
 done:
     return status;
 }
@@ -603,13 +644,15 @@ static coset_status find_plan(job *self, outcome *at)
     coset_status status = COSET_OK;
     const coset_compress_options *options = self->options;
     char *rule = NULL;
-    search_request request = {.method = self->method,
-                              .call = &self->call,
-                              .cost = self->cost,
-                              .round_to = options->round_to,
-                              .allowed = self->allowed,
-                              .allowed_weights = self->allowed_weights};
-    TRY(search_new(&request, &self->paths));
+    for (int v = 0; v < self->n_variants; v++) {
+        search_request request = {.method = self->method,
+                                  .call = &self->calls[v],
+                                  .cost = self->cost,
+                                  .round_to = options->round_to,
+                                  .allowed = self->allowed,
+                                  .allowed_weights = self->allowed_weights};
+        TRY(search_new(&request, &self->paths[v]));
+    }
     if (options->rule == COSET_RULE_MAX_DROP) TRY(follow_max_drop(self, options->value, at));
     else TRY(follow_rule(self, options->rule, options->value, at));
     TRY(describe_rule(self, &rule));

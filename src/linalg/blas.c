@@ -24,10 +24,9 @@ void blas_threads(const coset_ctx *ctx)
     set_threads(ctx->threads);
 }
 
-static void threads_for(const coset_ctx *ctx, int64_t m, int64_t n, int64_t k)
+void blas_threads_for(const coset_ctx *ctx, double m, double n, double k)
 {
-    double steps = (double)m * (double)n * (double)k;
-    set_threads(steps < THREADED_STEPS ? 1 : ctx->threads);
+    set_threads(m * n * k < THREADED_STEPS ? 1 : ctx->threads);
 }
 
 void blas_serial(void)
@@ -115,7 +114,7 @@ static CBLAS_TRANSPOSE op(bool trans)
             plain_##suffix(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);        \
             return;                                                                                \
         }                                                                                          \
-        threads_for(ctx, m, n, k);                                                                 \
+        blas_threads_for(ctx, (double)m, (double)n, (double)k);                                    \
         /* BLAS defines beta = 0 as overwriting; some kernels multiply all the same. */            \
         if (beta == 0 && (m == 1 || n == 1)) scale_##suffix(m, n, 0, c, ldc);                      \
         for (int64_t i = 0; i < m; i += BLAS_CHUNK) {                                              \
@@ -161,7 +160,7 @@ void syrk_f64(coset_ctx *ctx, bool trans, int64_t n, int64_t k, double alpha, co
     } else if (tiny(n, n, k) || !fits(lda) || !fits(ldc)) {
         syrk_plain(trans, n, k, alpha, a, lda, beta, c, ldc);
     } else {
-        threads_for(ctx, n, n, k / 2);
+        blas_threads_for(ctx, (double)n, (double)n, (double)k / 2);
         /* ldc >= n fits, so only k can be too long. */
         for (int64_t s = 0; s < k; s += BLAS_CHUNK)
             cblas_dsyrk(CblasRowMajor, CblasLower, op(trans), (int)n,

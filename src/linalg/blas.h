@@ -37,6 +37,8 @@ void symmetric_mirror(int64_t n, double *c, int64_t ldc);
 
 /* Gives OpenBLAS the context's thread count; for the other files of this folder that call it. */
 void blas_threads(const coset_ctx *ctx);
+/* The same for work of m n k steps: one thread where that is so little that waking others costs more. */
+void blas_threads_for(const coset_ctx *ctx, double m, double n, double k);
 /* Gives it one thread, until the next blas_threads, which must follow in the same function:
  * OpenMP's own count is lowered with it. For runs of small memory-bound calls, where waking threads
  * costs more than they bring. */

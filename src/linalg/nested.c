@@ -56,7 +56,7 @@ static void orthogonalise(coset_ctx *ctx, nested *self)
 {
     int64_t n = self->n;
     double *l = self->inner;
-    blas_threads(ctx);
+    blas_threads_for(ctx, (double)n, (double)n, (double)n);
     for (int64_t i = 0; i < n; i++) self->own[i] = l[i * n + i];
     for (int64_t j0 = 0; j0 < n; j0 += BLOCK) {
         int64_t j1 = n - j0 < BLOCK ? n : j0 + BLOCK, below = n - j1;

@@ -139,7 +139,7 @@ static coset_status factor_make(coset_ctx *ctx, double ridge, factor *self)
     coset_status status = COSET_OK;
     double *scaled = NULL;
     int64_t n = self->n;
-    blas_threads(ctx);
+    blas_threads_for(ctx, (double)n, (double)n, (double)n / 3);
     TRY(ctx_alloc_raw(ctx, n, sizeof *self->scale, &self->scale));
     TRY(equilibrate(ctx, self, ridge));
     /* Cholesky works in the lower triangle with the diagonal: the upper one keeps the matrix. */
@@ -198,7 +198,7 @@ static coset_status factor_divide(coset_ctx *ctx, const factor *self, int64_t m,
     double *permuted = NULL, *divided = NULL;
     rows_scale(self, m, rows);
     if (self->pivot == NULL) {
-        blas_threads(ctx);
+        blas_threads_for(ctx, (double)n, (double)n, (double)m);
         rows_divide(m, n, self->l, n, rows, n);
     } else {
         TRY(ctx_alloc_raw(ctx, block * n, sizeof *permuted, &permuted));

@@ -49,6 +49,7 @@ typedef struct method_call {
     const graph_groups *groups;
     const calibration *stats; /* NULL: no data */
     double values[METHOD_MAX_PARAMS]; /* of the method's own params, in their order */
+    int variant; /* which of the method's variants, 0 .. n_variants - 1 */
     /* The method's answers for these values (configure): */
     bool masks;           /* single weights are set to zero, by scores */
     mask_ranking ranking; /* how, if so */
@@ -61,6 +62,10 @@ typedef struct coset_method {
     const method_param *params;
     int n_params;
     bool needs_data;
+    /* Variants that are carried out side by side where there is data, of which the one with the
+     * smallest held-out error is kept; 0 and 1: there is one. Their names: */
+    const char *const *variants;
+    int n_variants;
 
     /* Fills masks, ranking and sweep of a call from its values; NULL: no masks, SWEEP_NONE. */
     void (*configure)(method_call *call);

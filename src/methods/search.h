@@ -10,9 +10,6 @@ typedef struct search_request {
     const coset_method *method;
     const method_call *call;
     const cost_model *cost;
-    coset_rule rule;     /* EPS, RATIO, PARAMS or MACS */
-    double value;        /* EPS: height; RATIO: share of units */
-    int64_t budget;      /* PARAMS, MACS: cost that may not be exceeded */
     int64_t round_to;
     const bool *allowed; /* [groups->n] may this group be cut */
     const bool *allowed_weights; /* [n_contractions] may its weights be masked */
@@ -26,7 +23,9 @@ typedef struct search search;
 COSET_MUST_USE coset_status search_new(const search_request *request, search **search_out);
 void search_free(coset_ctx *ctx, search *self);
 
-/* Fills an empty plan for a rule and its value or budget, which may differ from call to call.
+/* Fills an empty plan for a rule (not MAX_DROP).
+ *   value   EPS: height; RATIO: share of units
+ *   budget  PARAMS, MACS: cost that may not be exceeded
  * *reached_out: false if even the narrowest cut exceeds the budget.
  * Errors: COSET_EARGUMENT for a rule that the method cannot follow; those of the method.
  * Cost: one cut; for methods that sweep, one clustering of every group for each of about 30 trials. */
