@@ -196,8 +196,12 @@ coset_status zip_read(coset_ctx *ctx, const zip *self, const zip_entry *entry,
         FAIL(ctx, COSET_EFORMAT, "%s: '%s' is stored, but its two sizes differ", self->source,
              entry->name);
     if (entry->method != 0) {
-        TRY(inflate_raw(ctx, contents, (size_t)entry->packed, entry->name, (size_t)entry->size,
-                        &memory));
+        status = inflate_raw(ctx, contents, (size_t)entry->packed, entry->name, (size_t)entry->size,
+                             &memory);
+        if (status != COSET_OK) {
+            status = ctx_fail_in(ctx, status, "%s", self->source);
+            goto done;
+        }
         contents = memory;
     }
     if (crc32_z(0, contents, (size_t)entry->size) != entry->crc)

@@ -42,6 +42,7 @@ typedef struct zip_writer {
     zip_entry *entries;
     int64_t n, capacity;
     uint64_t offset;
+    uint64_t limit; /* from here on numbers take zip64 fields; 0: what the short ones cannot hold */
 } zip_writer;
 
 /* Writes an entry whose contents are `head` followed by `body`. name is borrowed until the end. */

@@ -17,9 +17,15 @@ static void put(record *self, uint64_t value, int bytes)
     for (int i = 0; i < bytes; i++) self->bytes[self->size++] = (uint8_t)(value >> (8 * i));
 }
 
-static uint64_t capped(uint64_t value)
+/* What needs a zip64 field, and what stands in the short field then. */
+static bool is_big(const zip_writer *self, uint64_t value)
 {
-    return value < 0xFFFFFFFF ? value : 0xFFFFFFFF;
+    return value >= (self->limit > 0 ? self->limit : 0xFFFFFFFF);
+}
+
+static uint64_t capped(const zip_writer *self, uint64_t value)
+{
+    return is_big(self, value) ? 0xFFFFFFFF : value;
 }
 
 /* From "version needed" to the sizes, as both kinds of header have it. Text is UTF-8 (bit 11). */
@@ -39,7 +45,7 @@ static void put_facts(record *self, const zip_entry *entry, bool big)
 static coset_status write_local(zip_writer *self, const zip_entry *entry)
 {
     record header = {.size = 0};
-    bool big = entry->size >= 0xFFFFFFFF;
+    bool big = is_big(self, entry->size);
     put(&header, 0x04034B50, 4);
     put_facts(&header, entry, big);
     put(&header, big ? 20 : 0, 2);
@@ -82,7 +88,7 @@ done:
 static coset_status write_central(zip_writer *self, const zip_entry *entry)
 {
     record header = {.size = 0}, extra = {.size = 0};
-    bool big = entry->size >= 0xFFFFFFFF, far = entry->offset >= 0xFFFFFFFF;
+    bool big = is_big(self, entry->size), far = is_big(self, entry->offset);
     if (big || far) {
         put(&extra, 1, 2);
         put(&extra, (big ? 16u : 0u) + (far ? 8u : 0u), 2);
@@ -98,7 +104,7 @@ static coset_status write_central(zip_writer *self, const zip_entry *entry)
     put(&header, 0, 2); /* disk */
     put(&header, 0, 2);
     put(&header, 0, 4); /* attributes */
-    put(&header, capped(entry->offset), 4);
+    put(&header, capped(self, entry->offset), 4);
     coset_status status = file_writer_put(self->file, header.bytes, header.size);
     if (status == COSET_OK) status = file_writer_put(self->file, entry->name, strlen(entry->name));
     if (status == COSET_OK) status = file_writer_put(self->file, extra.bytes, extra.size);
@@ -113,7 +119,7 @@ coset_status zip_writer_finish(zip_writer *self)
     uint64_t begin = self->offset, n = (uint64_t)self->n;
     for (int64_t i = 0; i < self->n; i++) TRY(write_central(self, &self->entries[i]));
     uint64_t size = self->offset - begin;
-    if (begin >= 0xFFFFFFFF || size >= 0xFFFFFFFF || n >= 0xFFFF) {
+    if (is_big(self, begin) || is_big(self, size) || n >= 0xFFFF) {
         put(&end, 0x06064B50, 4);
         put(&end, 44, 8); /* length of the rest of this record */
         put(&end, 45, 2);
@@ -132,8 +138,8 @@ coset_status zip_writer_finish(zip_writer *self)
     put(&end, 0, 4); /* disks */
     put(&end, n < 0xFFFF ? n : 0xFFFF, 2);
     put(&end, n < 0xFFFF ? n : 0xFFFF, 2);
-    put(&end, capped(size), 4);
-    put(&end, capped(begin), 4);
+    put(&end, capped(self, size), 4);
+    put(&end, capped(self, begin), 4);
     put(&end, 0, 2);
     status = file_writer_put(self->file, end.bytes, end.size);
 done:
