@@ -8,10 +8,10 @@
 
 /* jansson takes some 40 bytes for a number and 200 for an object or array. */
 enum {
-    JSON_GUARD_NESTING = 64,       /* objects and arrays inside each other */
-    JSON_GUARD_VALUES = 1 << 22,   /* of all kinds, keys among them */
-    JSON_GUARD_PARENTS = 1 << 20,  /* objects and arrays */
-    JSON_GUARD_STRING = 6 << 16    /* bytes between quotes: 64 KiB, each escaped in six */
+    JSON_GUARD_NESTING = 64,      /* objects and arrays inside each other */
+    JSON_GUARD_VALUES = 1 << 22,  /* of all kinds, keys among them */
+    JSON_GUARD_PARENTS = 1 << 20, /* objects and arrays */
+    JSON_GUARD_STRING = 6 << 16   /* bytes between quotes: 64 KiB, each escaped in six */
 };
 
 /* Parses one JSON object.

@@ -51,7 +51,9 @@ COSET_MUST_USE coset_status plan_apply(coset_ctx *ctx, const coset_graph *graph,
 /* Writes a plan as JSON (DESIGN.md, "How data flows") and, beside it, its matrices as safetensors:
  * PATH and PATH with its suffix replaced by .safetensors. Both are written whole or not at all. */
 COSET_MUST_USE coset_status plan_save(coset_ctx *ctx, const coset_plan *plan, const char *path);
-/* Reads a plan back. Errors: COSET_EIO; COSET_EFORMAT naming what is damaged. Untrusted input. */
+/* Reads a plan back. Untrusted input. Errors: COSET_EIO; COSET_EFORMAT naming what
+ * is damaged, COSET_ELIMIT over a cap, COSET_ENUMERIC for factors that are not finite, COSET_EUNSUPPORTED
+ * for a newer format. */
 COSET_MUST_USE coset_status plan_load(coset_ctx *ctx, const char *path, coset_plan **plan_out);
 
 #endif

@@ -14,10 +14,14 @@ static const struct {
     const char *name;
     coset_dtype dtype;
 } types[] = {
-    {"F64", COSET_F64}, {"F32", COSET_F32},   {"F16", COSET_F16},      {"BF16", COSET_BF16},
-    {"I64", COSET_I64}, {"I32", COSET_I32},   {"I16", COSET_I16},      {"I8", COSET_I8},
-    {"U64", COSET_U64}, {"U32", COSET_U32},   {"U16", COSET_U16},      {"U8", COSET_U8},
-    {"BOOL", COSET_BOOL}, {"F8_E4M3", COSET_F8E4M3FN}, {"F8_E5M2", COSET_F8E5M2},
+    {"F64", COSET_F64},        {"F32", COSET_F32},
+    {"F16", COSET_F16},        {"BF16", COSET_BF16},
+    {"I64", COSET_I64},        {"I32", COSET_I32},
+    {"I16", COSET_I16},        {"I8", COSET_I8},
+    {"U64", COSET_U64},        {"U32", COSET_U32},
+    {"U16", COSET_U16},        {"U8", COSET_U8},
+    {"BOOL", COSET_BOOL},      {"F8_E4M3", COSET_F8E4M3FN},
+    {"F8_E5M2", COSET_F8E5M2},
 };
 
 static const char *type_name(coset_dtype dtype)
@@ -49,8 +53,8 @@ static coset_status describe(coset_ctx *ctx, json_t *header, const safetensors_e
         made = made && json_array_append_new(dims, json_integer(entry->shape.dims[a])) == 0;
     json_int_t begin = (json_int_t)*offset, end = (json_int_t)(*offset + entry->bytes);
     /* json_pack takes the reference of `o` also when it fails. */
-    json_t *all = json_pack("{s:s, s:o, s:[I, I]}", "dtype", type, "shape", dims, "data_offsets",
-                            begin, end);
+    json_t *all =
+        json_pack("{s:s, s:o, s:[I, I]}", "dtype", type, "shape", dims, "data_offsets", begin, end);
     if (!made || all == NULL) {
         json_decref(all);
         return ctx_fail(ctx, COSET_EMEMORY, "no memory for the header of a safetensors file");
@@ -68,8 +72,7 @@ static coset_status build_header(coset_ctx *ctx, const safetensors_entry *entrie
     uint64_t offset = 0;
     *text_out = NULL;
     json_t *header = json_pack("{s:{s:s}}", "__metadata__", "format", note);
-    if (header == NULL)
-        FAIL(ctx, COSET_EMEMORY, "no memory for the header of a safetensors file");
+    if (header == NULL) FAIL(ctx, COSET_EMEMORY, "no memory for the header of a safetensors file");
     for (int64_t i = 0; i < n; i++) TRY(describe(ctx, header, &entries[i], &offset));
     *text_out = json_dumps(header, JSON_COMPACT);
     if (*text_out == NULL)
@@ -128,24 +131,24 @@ static int by_place(const void *left, const void *right)
 
 static int by_name(const void *left, const void *right)
 {
-    return strcmp(((const safetensors_entry *)left)->name, ((const safetensors_entry *)right)->name);
+    return strcmp(((const safetensors_entry *)left)->name,
+                  ((const safetensors_entry *)right)->name);
 }
 
-static coset_status read_shape(coset_ctx *ctx, const json_t *json, const char *tensor,
+static coset_status read_shape(coset_ctx *ctx, const json_t *json, const char *name,
                                shape *shape_out)
 {
     size_t rank = json_array_size(json);
     *shape_out = (shape){.rank = 0};
-    if (!json_is_array(json))
-        return ctx_fail(ctx, COSET_EFORMAT, "tensor '%s' has no shape", tensor);
+    if (!json_is_array(json)) return ctx_fail(ctx, COSET_EFORMAT, "tensor '%s' has no shape", name);
     if (rank > TENSOR_MAX_RANK)
-        return ctx_fail(ctx, COSET_ELIMIT, "tensor '%s' has rank %zu, over %d", tensor, rank,
+        return ctx_fail(ctx, COSET_ELIMIT, "tensor '%s' has rank %zu, over %d", name, rank,
                         TENSOR_MAX_RANK);
     for (size_t a = 0; a < rank; a++) {
         const json_t *dim = json_array_get(json, a);
         if (!json_is_integer(dim) || json_integer_value(dim) < 0)
             return ctx_fail(ctx, COSET_EFORMAT,
-                            "dimension %zu of tensor '%s' is not a number of elements", a, tensor);
+                            "dimension %zu of tensor '%s' is not a number of elements", a, name);
         shape_out->dims[shape_out->rank++] = json_integer_value(dim);
     }
     return COSET_OK;
@@ -175,8 +178,7 @@ static coset_status read_entry(coset_ctx *ctx, const json_t *json, const uint8_t
     const json_t *type = json_object_get(json, "dtype");
     size_t need = 0;
     char text[SHAPE_TEXT];
-    if (!json_is_string(type))
-        FAIL(ctx, COSET_EFORMAT, "tensor '%s' has no dtype", entry->name);
+    if (!json_is_string(type)) FAIL(ctx, COSET_EFORMAT, "tensor '%s' has no dtype", entry->name);
     entry->dtype = type_of(json_string_value(type));
     if (entry->dtype == COSET_UNDEFINED)
         FAIL(ctx, COSET_EUNSUPPORTED, "tensor '%s' has the unknown dtype '%.16s'", entry->name,
@@ -186,8 +188,8 @@ static coset_status read_entry(coset_ctx *ctx, const json_t *json, const uint8_t
     TRY(tensor_bytes(ctx, entry->dtype, &entry->shape, &need));
     if (need != entry->bytes)
         FAIL(ctx, COSET_EFORMAT, "tensor '%s' of type %s and shape %s needs %zu bytes, not %zu",
-             entry->name, json_string_value(type),
-             shape_text(&entry->shape, text, sizeof text), need, entry->bytes);
+             entry->name, json_string_value(type), shape_text(&entry->shape, text, sizeof text),
+             need, entry->bytes);
 done:
     return status;
 }
@@ -245,8 +247,7 @@ coset_status safetensors_decode(coset_ctx *ctx, const void *bytes, size_t size, 
     const uint8_t *from = bytes;
     uint64_t length = 0;
     *file_out = NULL;
-    if (size < LENGTH_BYTES)
-        FAIL(ctx, COSET_EFORMAT, "%s: too short for a safetensors file", name);
+    if (size < LENGTH_BYTES) FAIL(ctx, COSET_EFORMAT, "%s: too short for a safetensors file", name);
     for (int b = 0; b < LENGTH_BYTES; b++) length |= (uint64_t)from[b] << 8 * b;
     if (length > SAFETENSORS_HEADER)
         FAIL(ctx, COSET_ELIMIT, "%s: a header of %llu bytes, over %d", name,
