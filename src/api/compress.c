@@ -230,8 +230,10 @@ static coset_status collect_stats(job *self)
     coset_status status = draw_rows(self);
     if (status != COSET_OK) return status;
     /* Methods that look at weights alone need no statistics unless something is lifted. */
-    return calibration_collect(self->ctx, self->graph, self->groups, &self->source,
-                               &self->data->sample, &self->stats);
+    status = calibration_collect(self->ctx, self->graph, self->groups, &self->source,
+                                 &self->data->sample, &self->stats);
+    if (status != COSET_EARGUMENT) return status;
+    return ctx_fail_in(self->ctx, status, "%s with data %s", self->graph->name, self->data->name);
 }
 
 /* ---- one trial ---------------------------------------------------------------------------------- */

@@ -26,6 +26,10 @@ static const char *number_text(double value, cell_format format, char *text)
         if (!isfinite(value)) return "-";
         snprintf(text, REPORT_NUMBER, "%.2f%%", 100 * value);
         return text;
+    case CELL_FIXED:
+        if (!isfinite(value)) return "-";
+        snprintf(text, REPORT_NUMBER, "%.4f", value);
+        return text;
     case CELL_SECONDS: return number_seconds(value, text);
     default: return number_real(value, text);
     }
@@ -124,7 +128,7 @@ cell_column pages_column(const char *key)
         {"target", "target", CELL_SHARE, NULL},
         {"agreement", "agreement", CELL_PERCENT, NULL},
         {"accuracy", "accuracy", CELL_PERCENT, NULL},
-        {"r2", "R2", CELL_REAL, NULL},
+        {"r2", "R2", CELL_FIXED, NULL},
         {"rel_l2", "rel. L2", CELL_REAL, NULL},
         {"max_abs", "max. abs.", CELL_REAL, NULL},
         {"seconds", "time", CELL_SECONDS, NULL},

@@ -13,6 +13,7 @@ typedef enum cell_format {
     CELL_SHARE,
     CELL_PERCENT, /* a share with two decimals, for accuracies */
     CELL_REAL,
+    CELL_FIXED, /* four decimals whatever the size, for R2 */
     CELL_SECONDS,
     CELL_SHAPE
 } cell_format;

@@ -25,6 +25,6 @@ limited new.npz run mlp.onnx --input x.npz -o new.npz
 limited old.onnx compress mlp.onnx -o old.onnx
 limited new.onnx compress mlp.onnx -o new.onnx
 limited old.json compress mlp.onnx --dry-run --report old.json
-limited old.json compress mlp.onnx --dry-run --plan-out old.json
+limited old. compress mlp.onnx --dry-run --plan-out old.json # the matrices come first
 rm -f ../before.$$ ../after.$$
 finish
