@@ -465,6 +465,37 @@ static void test_pairs(void **state)
     counted_ctx_end(ctx, &memory);
 }
 
+/* Every element type, big-endian. */
+static void test_idx_types(void **state)
+{
+    static const struct {
+        uint8_t code;
+        size_t width;
+        uint8_t bytes[8];
+        float value;
+    } cases[] = {{0x08, 1, {200}, 200},
+                 {0x09, 1, {200}, -56},
+                 {0x0B, 2, {0xFF, 0x01}, -255},
+                 {0x0C, 4, {0, 1, 0, 2}, 65538},
+                 {0x0D, 4, {0xC0, 0x20, 0, 0}, -2.5f},
+                 {0x0E, 8, {0x3F, 0xE8}, 0.75f}};
+    counted_memory memory;
+    coset_ctx *ctx = counted_ctx(&memory, 1);
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        uint8_t bytes[20] = {0, 0, cases[k].code, 2, 0, 0, 0, 1, 0, 0, 0, 1};
+        coset_data *data = NULL;
+        float value = 0;
+        memcpy(bytes + 12, cases[k].bytes, cases[k].width);
+        assert_int_equal(data_decode(ctx, bytes, 12 + cases[k].width, "a-ubyte", NULL, &data),
+                         COSET_OK);
+        assert_int_equal(data_fill(ctx, data, &data->train, NULL, 0, 1, &value), COSET_OK);
+        assert_true(value == cases[k].value);
+        coset_data_free(ctx, data);
+    }
+    counted_ctx_end(ctx, &memory);
+}
+
 /* Headers and bodies of idx files that do not fit each other, and damaged gzip. */
 static void test_idx_refused(void **state)
 {
@@ -632,12 +663,13 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_split),       cmocka_unit_test(test_standardise),
-        cmocka_unit_test(test_layouts),     cmocka_unit_test(test_options),
-        cmocka_unit_test(test_from_rows),   cmocka_unit_test(test_archives),
-        cmocka_unit_test(test_bad_values),  cmocka_unit_test(test_pairs),
-        cmocka_unit_test(test_idx_refused), cmocka_unit_test(test_real_npz),
-        cmocka_unit_test(test_real_mnist),  cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_split),      cmocka_unit_test(test_standardise),
+        cmocka_unit_test(test_layouts),    cmocka_unit_test(test_options),
+        cmocka_unit_test(test_from_rows),  cmocka_unit_test(test_archives),
+        cmocka_unit_test(test_bad_values), cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_idx_types),  cmocka_unit_test(test_idx_refused),
+        cmocka_unit_test(test_real_npz),   cmocka_unit_test(test_real_mnist),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
