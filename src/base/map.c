@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-struct map_slot {
+struct name_slot {
     const char *key; /* NULL: empty */
     uint64_t hash;
     int64_t value;
@@ -18,18 +18,18 @@ static uint64_t hash_text(const char *text)
     return hash ^ (hash >> 29);
 }
 
-static map_slot *find(const map *self, const char *key, uint64_t hash)
+static name_slot *find(const name_map *self, const char *key, uint64_t hash)
 {
     uint64_t mask = (uint64_t)self->capacity - 1;
     for (uint64_t at = hash & mask;; at = (at + 1) & mask) {
-        map_slot *slot = &self->slots[at];
+        name_slot *slot = &self->slots[at];
         if (slot->key == NULL || (slot->hash == hash && strcmp(slot->key, key) == 0)) return slot;
     }
 }
 
-static coset_status grow(coset_ctx *ctx, map *self)
+static coset_status grow(coset_ctx *ctx, name_map *self)
 {
-    map wider = {NULL, self->count, self->capacity ? self->capacity * 2 : 16};
+    name_map wider = {NULL, self->count, self->capacity ? self->capacity * 2 : 16};
     coset_status status = ctx_alloc(ctx, wider.capacity, sizeof *wider.slots, &wider.slots);
     if (status != COSET_OK) return status;
     for (int64_t i = 0; i < self->capacity; i++)
@@ -40,29 +40,29 @@ static coset_status grow(coset_ctx *ctx, map *self)
     return COSET_OK;
 }
 
-coset_status map_set(coset_ctx *ctx, map *self, const char *key, int64_t value, bool *was_there_out)
+coset_status name_map_set(coset_ctx *ctx, name_map *self, const char *key, int64_t value, bool *was_there_out)
 {
     if (2 * (self->count + 1) > self->capacity) {
         coset_status status = grow(ctx, self);
         if (status != COSET_OK) return status;
     }
     uint64_t hash = hash_text(key);
-    map_slot *slot = find(self, key, hash);
+    name_slot *slot = find(self, key, hash);
     if (was_there_out != NULL) *was_there_out = slot->key != NULL;
     if (slot->key == NULL) self->count++;
-    *slot = (map_slot){slot->key ? slot->key : key, hash, value};
+    *slot = (name_slot){slot->key ? slot->key : key, hash, value};
     return COSET_OK;
 }
 
-int64_t map_get(const map *self, const char *key, int64_t otherwise)
+int64_t name_map_get(const name_map *self, const char *key, int64_t otherwise)
 {
     if (self->capacity == 0) return otherwise;
-    const map_slot *slot = find(self, key, hash_text(key));
+    const name_slot *slot = find(self, key, hash_text(key));
     return slot->key != NULL ? slot->value : otherwise;
 }
 
-void map_free(coset_ctx *ctx, map *self)
+void name_map_free(coset_ctx *ctx, name_map *self)
 {
     ctx_free(ctx, self->slots);
-    *self = (map){NULL, 0, 0};
+    *self = (name_map){NULL, 0, 0};
 }

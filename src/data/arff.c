@@ -102,7 +102,7 @@ static coset_status read_categories(table_reader *self)
 {
     coset_status status = COSET_OK;
     table_column *column = &self->table->columns[self->table->n_columns - 1];
-    map seen = {0};
+    name_map seen = {0};
     for (self->at++;;) {
         const char *text = NULL;
         size_t length = 0;
@@ -119,7 +119,7 @@ static coset_status read_categories(table_reader *self)
         if (length > 0 || quoted) {
             TRY(add_category(self->ctx, self->table, column, text, length));
             const char *name = column->categories[column->n_categories - 1];
-            TRY(map_set(self->ctx, &seen, name, 0, &twice));
+            TRY(name_map_set(self->ctx, &seen, name, 0, &twice));
             if (twice) {
                 status = table_reader_fail(
                     self, COSET_EFORMAT, "attribute '%s': '%s' is there twice", column->name, name);
@@ -129,7 +129,7 @@ static coset_status read_categories(table_reader *self)
         if (last) break;
     }
 done:
-    map_free(self->ctx, &seen);
+    name_map_free(self->ctx, &seen);
     return status;
 }
 

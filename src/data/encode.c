@@ -119,7 +119,7 @@ static coset_status encode_numbers(const encoder *self, int64_t column, double *
 }
 
 /* Index of a cell's category; *names grows by categories that were not declared. */
-static coset_status find_category(encoder *self, map *names, int64_t row, int64_t column,
+static coset_status find_category(encoder *self, name_map *names, int64_t row, int64_t column,
                                   double *value_out)
 {
     coset_status status = COSET_OK;
@@ -128,7 +128,7 @@ static coset_status find_category(encoder *self, map *names, int64_t row, int64_
     if (is_missing(cell)) return fail_cell(self, row, column, COSET_EFORMAT, "is a missing value");
     memcpy(self->text, cell->text, cell->length);
     self->text[cell->length] = '\0';
-    int64_t found = map_get(names, self->text, -1);
+    int64_t found = name_map_get(names, self->text, -1);
     *value_out = (double)found;
     if (found >= 0) return COSET_OK;
     if (self->parts[0]->columns[column].kind == COLUMN_NOMINAL)
@@ -141,7 +141,7 @@ static coset_status find_category(encoder *self, map *names, int64_t row, int64_
                          "is one of more than 1024 categories; is this column text?");
     *value_out = (double)names->count;
     TRY(arena_string(self->ctx, &self->arena, self->text, cell->length, &name));
-    TRY(map_set(self->ctx, names, name, names->count, NULL));
+    TRY(name_map_set(self->ctx, names, name, names->count, NULL));
 done:
     return status;
 }
@@ -149,18 +149,18 @@ done:
 static coset_status encode_categories(encoder *self, int64_t column, double *values_out)
 {
     coset_status status = COSET_OK;
-    map names = {0};
+    name_map names = {0};
     const table_column *facts = &self->parts[0]->columns[column];
     if (facts->n_categories > MAX_CATEGORIES)
         FAIL(self->ctx, COSET_ELIMIT, "%s: column '%s' has more than %d categories",
              self->parts[0]->source, facts->name, MAX_CATEGORIES);
     for (int64_t i = 0; i < facts->n_categories; i++)
-        TRY(map_set(self->ctx, &names, facts->categories[i], i, NULL));
+        TRY(name_map_set(self->ctx, &names, facts->categories[i], i, NULL));
     for (int64_t row = 0; row < self->n_rows; row++)
         TRY(find_category(self, &names, row, column, &values_out[row]));
     self->widths[column] = names.count;
 done:
-    map_free(self->ctx, &names);
+    name_map_free(self->ctx, &names);
     return status;
 }
 

@@ -46,7 +46,7 @@ typedef struct glycolysis_options {
 /* 2000 steps a minute: half the step changes no concentration by more than 1e-6 of itself. */
 #define GLYCOLYSIS_OPTIONS_INIT                                                                    \
     {                                                                                              \
-        8000, 5, 0.1, 200, 0.2                                                                    \
+        8000, 5, 0.1, 200, 0.2                                                                     \
     }
 
 /* Pairs x = state(t), y = state(t + minutes) as a regression data set: x [rows, 7] and y [rows, 7],

@@ -19,7 +19,7 @@ struct npz {
 static coset_status name_arrays(coset_ctx *ctx, npz *self)
 {
     coset_status status = COSET_OK;
-    map seen = {0};
+    name_map seen = {0};
     arena *names = &self->zip.arena;
     TRY(arena_alloc(ctx, names, self->zip.n, sizeof *self->names, &self->names));
     for (int64_t i = 0; i < self->zip.n; i++) {
@@ -28,12 +28,12 @@ static coset_status name_arrays(coset_ctx *ctx, npz *self)
         bool twice = false;
         if (length > 4 && strcmp(name + length - 4, ".npy") == 0) length -= 4;
         TRY(arena_string(ctx, names, name, length, &self->names[i]));
-        TRY(map_set(ctx, &seen, self->names[i], i, &twice));
+        TRY(name_map_set(ctx, &seen, self->names[i], i, &twice));
         if (twice)
             FAIL(ctx, COSET_EFORMAT, "%s: array '%s' is there twice", self->source, self->names[i]);
     }
 done:
-    map_free(ctx, &seen);
+    name_map_free(ctx, &seen);
     return status;
 }
 
@@ -181,7 +181,7 @@ coset_status npz_write(coset_ctx *ctx, const char *path, const npz_array *arrays
 {
     coset_status status = COSET_OK;
     zip_writer writer = {0};
-    map seen = {0};
+    name_map seen = {0};
     char **entries = NULL;
     file_writer *file = NULL;
     TRY(ctx_alloc(ctx, n, sizeof *entries, &entries));
@@ -189,7 +189,7 @@ coset_status npz_write(coset_ctx *ctx, const char *path, const npz_array *arrays
     writer.file = file;
     for (int64_t i = 0; i < n; i++) {
         bool twice = false;
-        TRY(map_set(ctx, &seen, arrays[i].name, i, &twice));
+        TRY(name_map_set(ctx, &seen, arrays[i].name, i, &twice));
         if (twice || arrays[i].name[0] == '\0')
             FAIL(ctx, COSET_EARGUMENT, "%s: array name '%s' is %s", path, arrays[i].name,
                  twice ? "there twice" : "empty");
@@ -205,7 +205,7 @@ coset_status npz_write(coset_ctx *ctx, const char *path, const npz_array *arrays
 done:
     file_writer_abort(file);
     zip_writer_free(ctx, &writer);
-    map_free(ctx, &seen);
+    name_map_free(ctx, &seen);
     for (int64_t i = 0; entries != NULL && i < n; i++) ctx_free(ctx, entries[i]);
     ctx_free(ctx, entries);
     return status;

@@ -8,16 +8,16 @@
 static coset_status check_names(coset_ctx *ctx, const coset_graph *graph)
 {
     coset_status status = COSET_OK;
-    map names = {0};
+    name_map names = {0};
     for (int64_t i = 0; i < graph->n_values; i++) {
         bool there = false;
         const char *name = graph->values[i].name;
         if (name[0] == '\0') FAIL(ctx, COSET_EFORMAT, "value %lld has no name", (long long)i);
-        TRY(map_set(ctx, &names, name, i, &there));
+        TRY(name_map_set(ctx, &names, name, i, &there));
         if (there) FAIL(ctx, COSET_EFORMAT, "two values are named '%.300s'", name);
     }
 done:
-    map_free(ctx, &names);
+    name_map_free(ctx, &names);
     return status;
 }
 
@@ -52,20 +52,20 @@ static coset_status check_attr_names(coset_ctx *ctx, const graph_node *node)
 {
     enum { FEW = 16 };
     coset_status status = COSET_OK;
-    map names = {0};
+    name_map names = {0};
     for (int32_t i = 0; i < node->n_attrs; i++) {
         const char *name = node->attrs[i].name;
         bool there = false;
         if (node->n_attrs <= FEW) {
             for (int32_t k = 0; k < i && !there; k++) there = !strcmp(name, node->attrs[k].name);
         } else {
-            TRY(map_set(ctx, &names, name, i, &there));
+            TRY(name_map_set(ctx, &names, name, i, &there));
         }
         if (there)
             TRY(node_fail(ctx, node, COSET_EFORMAT, "two attributes are named '%.300s'", name));
     }
 done:
-    map_free(ctx, &names);
+    name_map_free(ctx, &names);
     return status;
 }
 

@@ -249,6 +249,9 @@ static coset_status find_contractions(finder *self)
     }
     TRY(arena_alloc(self->ctx, &out->arena, graph->n_nodes, sizeof *out->contractions,
                     &out->contractions));
+    TRY(arena_alloc(self->ctx, &out->arena, out->n_slots, sizeof *out->contraction_of,
+                    &out->contraction_of));
+    for (int64_t s = 0; s < out->n_slots; s++) out->contraction_of[s] = -1;
     for (int32_t n = 0; n < graph->n_nodes; n++) {
         if (in_slot[n] < 0 || out_slot[n] < 0) continue;
         const graph_node *node = &graph->nodes[n];
@@ -272,6 +275,9 @@ static coset_status find_contractions(finder *self)
         at->output_axis =
             unit_axis(out->labels, at->output, labels_of(out->labels, at->output)->rank - 1);
         find_bias(self, at, add_slot);
+        out->contraction_of[at->in_slot] = out->contraction_of[at->out_slot] =
+            (int32_t)out->n_contractions;
+        if (at->bias_slot >= 0) out->contraction_of[at->bias_slot] = (int32_t)out->n_contractions;
         out->n_contractions++;
     }
 done:

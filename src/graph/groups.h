@@ -61,6 +61,7 @@ typedef struct graph_groups {
     label_set *labels;
     int64_t n_slots;
     const label_slot *slots; /* lent by labels */
+    int32_t *contraction_of; /* [n_slots] contraction whose weight or bias the slot belongs to; -1 */
     int32_t *group_of;   /* [labels_count] group of a label class; -1: none */
     int64_t *unit_of;    /* [labels_count] its unit */
     arena arena;

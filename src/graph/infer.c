@@ -28,7 +28,7 @@ typedef struct inference {
     coset_ctx *ctx;
     const coset_graph *graph;
     graph_facts *facts;
-    map symbols;     /* symbolic dimension -> size; -1 if two inputs disagree */
+    name_map symbols;     /* symbolic dimension -> size; -1 if two inputs disagree */
     bool overridden; /* an input has other sizes than the file declares: so may everything else */
     fact *in, *out;  /* of one node */
     array *in_arrays, *out_arrays;
@@ -121,7 +121,7 @@ static coset_status convert_inputs(inference *self, const graph_node *node, bool
 static int64_t declared_dim(const inference *self, const graph_value *value, int axis)
 {
     if (value->dim_names != NULL && value->dim_names[axis] != NULL)
-        return map_get(&self->symbols, value->dim_names[axis], -1);
+        return name_map_get(&self->symbols, value->dim_names[axis], -1);
     return self->overridden ? -1 : value->shape.dims[axis];
 }
 
@@ -165,8 +165,8 @@ static bool is_bounded(const shape *self)
 static coset_status bind_symbol(inference *self, const char *name, int64_t dim)
 {
     bool there = false;
-    int64_t before = map_get(&self->symbols, name, dim);
-    return map_set(self->ctx, &self->symbols, name, before == dim ? dim : -1, &there);
+    int64_t before = name_map_get(&self->symbols, name, dim);
+    return name_map_set(self->ctx, &self->symbols, name, before == dim ? dim : -1, &there);
 }
 
 static coset_status take_input(inference *self, int64_t index, const shape *given)
@@ -401,7 +401,7 @@ coset_status graph_infer(coset_ctx *ctx, const coset_graph *graph, const shape *
     facts = NULL;
 done:
     if (status != COSET_OK) status = ctx_fail_in(ctx, status, "%s", graph->name);
-    map_free(ctx, &self.symbols);
+    name_map_free(ctx, &self.symbols);
     ctx_free(ctx, self.in);
     ctx_free(ctx, self.in_arrays);
     ctx_free(ctx, self.out);

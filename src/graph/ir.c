@@ -41,6 +41,7 @@ void coset_graph_free(coset_ctx *ctx, coset_graph *graph)
     ctx_free(ctx, graph->values);
     ctx_free(ctx, graph->inputs);
     ctx_free(ctx, graph->outputs);
+    name_map_free(ctx, &graph->names);
     arena_free(ctx, &graph->arena);
     source_release(ctx, graph->source);
     ctx_free(ctx, graph);

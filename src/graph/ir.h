@@ -5,6 +5,7 @@
 #include <coset/graph.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "graph/tensor.h"
 
 struct coset_op;
@@ -84,6 +85,8 @@ struct coset_graph {
     int32_t *inputs, *outputs;
     int64_t nodes_capacity, values_capacity, inputs_capacity, outputs_capacity;
     arena arena; /* names, attributes, index arrays */
+    name_map names;   /* of the first `named` values; filled when a rewrite first needs a fresh name */
+    int64_t named;
     graph_source *source;
     bool changed; /* differs from the source bytes */
 };

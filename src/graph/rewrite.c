@@ -2,20 +2,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/map.h"
 #include "graph/ir.h"
 
-/* A name that no value of the graph has, from a stem. */
+/* A name that no value of the graph has, from a stem. Amortised cost: O(1) for each value. */
 static coset_status fresh_name(coset_ctx *ctx, coset_graph *graph, const char *stem, char **name_out)
 {
     coset_status status = COSET_OK;
-    map names = {NULL, 0, 0};
     char *name = NULL;
-    for (int64_t v = 0; v < graph->n_values; v++)
-        TRY(map_set(ctx, &names, graph->values[v].name, v, NULL));
-    for (int64_t k = 1;; k++) {
+    for (; graph->named < graph->n_values; graph->named++)
+        TRY(name_map_set(ctx, &graph->names, graph->values[graph->named].name, graph->named, NULL));
+    for (int64_t k = graph->n_values;; k++) {
         TRY(ctx_format(ctx, &name, "%s_%lld", stem, (long long)k));
-        if (map_get(&names, name, -1) < 0) break;
+        if (name_map_get(&graph->names, name, -1) < 0) break;
         ctx_free(ctx, name);
         name = NULL;
     }
@@ -23,7 +21,6 @@ static coset_status fresh_name(coset_ctx *ctx, coset_graph *graph, const char *s
     name = NULL;
 done:
     ctx_free(ctx, name);
-    map_free(ctx, &names);
     return status;
 }
 

@@ -19,15 +19,6 @@ typedef struct applier {
 
 /* ---- new constants ---- */
 
-static const contraction *contraction_of_bias(const applier *self, int32_t node, int32_t value)
-{
-    for (int64_t c = 0; c < self->groups->n_contractions; c++) {
-        const contraction *at = &self->groups->contractions[c];
-        if (at->bias_node == node && at->bias == value) return at;
-    }
-    return NULL;
-}
-
 static coset_status finish(applier *self, const tensor *old, int axis_a, int64_t size_a, int axis_b,
                            int64_t size_b, const double *values, tensor **tensor_out)
 {
@@ -97,13 +88,13 @@ static coset_status new_vector(applier *self, int32_t slot_id, tensor **tensor_o
     const axis_map *map = &self->maps[slot_id];
     axis_block block = {0};
     *tensor_out = NULL;
-    const contraction *at = contraction_of_bias(self, slot->node, slot->value);
-    const double *shift = NULL;
-    if (at != NULL && slot->role == SLOT_ADD) shift = self->shifts[at - self->groups->contractions];
+    int32_t index = self->groups->contraction_of[slot_id];
+    const double *shift = index >= 0 ? self->shifts[index] : NULL;
+    double scale = index >= 0 ? self->groups->contractions[index].bias_scale : 1;
     if (map->identity && shift == NULL) goto done;
     TRY(axis_reduce(self->ctx, map, old, slot->axis, slot->role != SLOT_ADD, &block));
     for (int64_t i = 0; shift != NULL && i < block.size; i++)
-        block.values[i] += shift[i] / at->bias_scale;
+        block.values[i] += shift[i] / scale;
     TRY(finish(self, old, slot->axis, map->new_size, -1, 0, block.values, tensor_out));
 done:
     ctx_free(self->ctx, block.values);

@@ -50,12 +50,11 @@ static bool inherited(const graph_groups *groups, const calibration *self, int64
     if (g < 0 || groups->groups[g].function == UNIT_OTHER || groups->groups[g].n != q) return false;
     const unit_group *group = &groups->groups[g];
     memset(a, 0, (size_t)(q * q) * sizeof *a);
-    for (int64_t next = c + 1; next < groups->n_contractions; next++) {
+    for (int32_t s = 0; s < group->n_slots; s++) {
+        const group_slot *member = &group->slots[s];
+        int32_t next = groups->contraction_of[member->slot];
+        if (member->role != SLOT_CONSUMER || next < 0) continue;
         const contraction *to = &groups->contractions[next];
-        const group_slot *member = NULL;
-        for (int32_t s = 0; s < group->n_slots; s++)
-            if (group->slots[s].slot == to->in_slot) member = &group->slots[s];
-        if (member == NULL) continue;
         const moments *slopes = self->slopes[to->input];
         if (slopes == NULL || self->metric[next] == NULL) return false;
         int64_t n = slopes->n;

@@ -15,11 +15,12 @@ static double inner_product(const double *a, const double *b, int64_t n)
     return sum;
 }
 
-static const group_slot *slot_in(const unit_group *group, int32_t slot)
+/* The contraction that reads (SLOT_CONSUMER) or makes (SLOT_PRODUCER) a group through a slot, or NULL. */
+static const contraction *through(const graph_groups *groups, const group_slot *member,
+                                  slot_role role)
 {
-    for (int32_t s = 0; s < group->n_slots; s++)
-        if (group->slots[s].slot == slot) return &group->slots[s];
-    return NULL;
+    int32_t index = groups->contraction_of[member->slot];
+    return member->role == role && index >= 0 ? &groups->contractions[index] : NULL;
 }
 
 /* Covariance and mean of the group's units on one axis, summed over occurrences. */
@@ -51,17 +52,18 @@ coset_status group_incoming(coset_ctx *ctx, const coset_graph *graph, const grap
     double *rows = NULL;
     int64_t width = 0, start = 0;
     *rows_out = NULL;
-    for (int64_t c = 0; c < groups->n_contractions; c++) {
-        const group_slot *member = slot_in(group, groups->contractions[c].out_slot);
-        if (member == NULL) continue;
-        weight_view view = contraction_weight(graph, groups, &groups->contractions[c]);
+    for (int32_t s = 0; s < group->n_slots; s++) {
+        const group_slot *member = &group->slots[s];
+        const contraction *from = through(groups, member, SLOT_PRODUCER);
+        if (from == NULL) continue;
+        weight_view view = contraction_weight(graph, groups, from);
         width += member->repeats * (view.n_in * view.n_taps + 1);
     }
     TRY(ctx_alloc(ctx, group->n * width, sizeof *rows, &rows));
-    for (int64_t c = 0; c < groups->n_contractions; c++) {
-        const contraction *from = &groups->contractions[c];
-        const group_slot *member = slot_in(group, from->out_slot);
-        if (member == NULL) continue;
+    for (int32_t s = 0; s < group->n_slots; s++) {
+        const group_slot *member = &group->slots[s];
+        const contraction *from = through(groups, member, SLOT_PRODUCER);
+        if (from == NULL) continue;
         weight_view view = contraction_weight(graph, groups, from);
         int64_t size = view.n_in * view.n_taps;
         for (int64_t cell = 0; cell < group->n * member->repeats; cell++) {
@@ -106,32 +108,30 @@ done:
     return status;
 }
 
+/* The site at which the first of the group's slots from `first` on is read. */
 static coset_status fill_site(coset_ctx *ctx, const coset_graph *graph, const graph_groups *groups,
-                              const calibration *stats, int64_t g, int64_t first, site *at)
+                              const calibration *stats, int64_t g, int32_t first, site *at)
 {
     coset_status status = COSET_OK;
     const unit_group *group = &groups->groups[g];
-    int64_t n = group->n;
-    const moments *known =
-        stats != NULL ? stats->of_value[groups->contractions[first].input] : NULL;
+    int64_t n = group->n, width = 0;
     double *rows = NULL;
-    int64_t width = 0;
-    at->value = groups->contractions[first].input;
+    at->value = groups->contractions[groups->contraction_of[group->slots[first].slot]].input;
+    const moments *known = stats != NULL ? stats->of_value[at->value] : NULL;
     TRY(ctx_alloc(ctx, n * n, sizeof *at->covariance, &at->covariance));
     TRY(ctx_alloc(ctx, n * n, sizeof *at->weight, &at->weight));
     TRY(ctx_alloc(ctx, n, sizeof *at->mean, &at->mean));
     if (known != NULL) {
-        TRY(restrict_moments(ctx, known, slot_in(group, groups->contractions[first].in_slot), n,
-                             at));
+        TRY(restrict_moments(ctx, known, &group->slots[first], n, at));
     } else {
         TRY(group_incoming(ctx, graph, groups, g, &rows, &width));
         gemm_f64(ctx, false, true, n, n, width, 1, rows, width, rows, width, 0, at->covariance, n);
     }
-    for (int64_t c = first; c < groups->n_contractions; c++) {
-        const contraction *to = &groups->contractions[c];
-        const group_slot *member = slot_in(group, to->in_slot);
-        if (member == NULL || to->input != at->value) continue;
-        TRY(add_consumer(ctx, graph, groups, c, stats, member, at, n));
+    for (int32_t s = first; s < group->n_slots; s++) {
+        const contraction *to = through(groups, &group->slots[s], SLOT_CONSUMER);
+        if (to != NULL && to->input == at->value)
+            TRY(add_consumer(ctx, graph, groups, to - groups->contractions, stats,
+                             &group->slots[s], at, n));
     }
     if (known == NULL) {
         double power = inner_product(at->weight, at->covariance, n * n);
@@ -143,22 +143,23 @@ done:
 }
 
 coset_status group_sites_new(coset_ctx *ctx, const coset_graph *graph, const graph_groups *groups,
-                             const calibration *stats, int64_t group, group_sites **sites_out)
+                             const calibration *stats, int64_t g, group_sites **sites_out)
 {
     coset_status status = COSET_OK;
+    const unit_group *group = &groups->groups[g];
     group_sites *self = NULL;
     *sites_out = NULL;
     TRY(ctx_alloc(ctx, 1, sizeof *self, &self));
-    self->n = groups->groups[group].n;
-    TRY(ctx_alloc(ctx, groups->n_contractions, sizeof *self->sites, &self->sites));
-    for (int64_t c = 0; c < groups->n_contractions; c++) {
-        if (slot_in(&groups->groups[group], groups->contractions[c].in_slot) == NULL) continue;
-        bool seen = false;
-        for (int64_t s = 0; s < self->count; s++)
-            seen = seen || self->sites[s].value == groups->contractions[c].input;
+    self->n = group->n;
+    TRY(ctx_alloc(ctx, group->n_slots, sizeof *self->sites, &self->sites));
+    for (int32_t s = 0; s < group->n_slots; s++) {
+        const contraction *to = through(groups, &group->slots[s], SLOT_CONSUMER);
+        bool seen = to == NULL;
+        for (int64_t i = 0; i < self->count && !seen; i++)
+            seen = self->sites[i].value == to->input;
         if (seen) continue;
         self->count++;
-        TRY(fill_site(ctx, graph, groups, stats, group, c, &self->sites[self->count - 1]));
+        TRY(fill_site(ctx, graph, groups, stats, g, s, &self->sites[self->count - 1]));
     }
     *sites_out = self;
     self = NULL;

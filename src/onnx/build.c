@@ -12,10 +12,10 @@ const char *onnx_domain(const char *domain)
 static coset_status value_of(builder *self, const char *name, int32_t *value_out)
 {
     coset_status status = COSET_OK;
-    int64_t found = map_get(&self->ids, name, -1);
+    int64_t found = name_map_get(&self->ids, name, -1);
     if (found < 0) {
         TRY(graph_add_value(self->ctx, self->graph, name, value_out));
-        TRY(map_set(self->ctx, &self->ids, self->graph->values[*value_out].name, *value_out, NULL));
+        TRY(name_map_set(self->ctx, &self->ids, self->graph->values[*value_out].name, *value_out, NULL));
     } else {
         *value_out = (int32_t)found;
     }
@@ -53,7 +53,7 @@ static coset_status add_initialiser(builder *self, Onnx__TensorProto *proto)
     tensor *constant = NULL;
     int32_t id = 0;
     if (text_of(proto->name)[0] == '\0') FAIL(ctx, COSET_EFORMAT, "an initialiser has no name");
-    if (map_get(&self->ids, proto->name, -1) >= 0)
+    if (name_map_get(&self->ids, proto->name, -1) >= 0)
         FAIL(ctx, COSET_EFORMAT, "two initialisers are named '%.300s'", proto->name);
     TRY(onnx_tensor(ctx, self->model, proto, &constant));
     TRY(check_finite(ctx, proto->name, constant, constant->shape.rank < 2));
@@ -75,7 +75,7 @@ static coset_status add_sparse_initialiser(builder *self, Onnx__SparseTensorProt
     int32_t id = 0;
     const char *name = proto->values != NULL ? text_of(proto->values->name) : "";
     if (name[0] == '\0') FAIL(ctx, COSET_EFORMAT, "a sparse initialiser has no name");
-    if (map_get(&self->ids, name, -1) >= 0)
+    if (name_map_get(&self->ids, name, -1) >= 0)
         FAIL(ctx, COSET_EFORMAT, "two initialisers are named '%.300s'", name);
     if (proto->n_dims > TENSOR_MAX_RANK)
         FAIL(ctx, COSET_ELIMIT, "sparse initialiser '%.300s': rank %zu, at most %d is supported",
@@ -158,7 +158,7 @@ static coset_status add_output(builder *self, const Onnx__ValueInfoProto *info)
 {
     coset_status status = COSET_OK;
     const char *name = text_of(info->name);
-    int64_t id = map_get(&self->ids, name, -1);
+    int64_t id = name_map_get(&self->ids, name, -1);
     if (name[0] == '\0') FAIL(self->ctx, COSET_EFORMAT, "a graph output has no name");
     if (id < 0)
         FAIL(self->ctx, COSET_EFORMAT, "graph output '%.300s' is produced by no node", name);
@@ -235,7 +235,7 @@ static coset_status build(builder *self)
     for (size_t i = 0; i < proto->n_node; i++) TRY(add_node(self, proto->node[i]));
     for (size_t i = 0; i < proto->n_output; i++) TRY(add_output(self, proto->output[i]));
     for (size_t i = 0; i < proto->n_value_info; i++) {
-        int64_t id = map_get(&self->ids, text_of(proto->value_info[i]->name), -1);
+        int64_t id = name_map_get(&self->ids, text_of(proto->value_info[i]->name), -1);
         if (id >= 0) TRY(declare(self, proto->value_info[i], (int32_t)id));
     }
     TRY(ctx_alloc(ctx, self->graph->n_values, sizeof *self->marks, &self->marks));
@@ -249,7 +249,7 @@ coset_status onnx_build(coset_ctx *ctx, onnx_model *model, coset_graph *graph)
     Onnx__ModelProto *proto = (Onnx__ModelProto *)model->root;
     builder self = {.ctx = ctx, .model = model, .proto = proto->graph, .graph = graph};
     coset_status status = build(&self);
-    map_free(ctx, &self.ids);
+    name_map_free(ctx, &self.ids);
     ctx_free(ctx, self.scratch);
     ctx_free(ctx, self.marks);
     return status;

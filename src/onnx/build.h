@@ -11,7 +11,7 @@ typedef struct builder {
     onnx_model *model;
     Onnx__GraphProto *proto;
     coset_graph *graph;
-    map ids; /* name -> value id; names lie in the graph */
+    name_map ids; /* name -> value id; names lie in the graph */
     int32_t *scratch;
     int64_t scratch_capacity;
     int32_t *marks; /* per value: last node + 1 that captured it */

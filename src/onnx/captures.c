@@ -3,7 +3,7 @@
 #include "onnx/build.h"
 
 typedef struct scope {
-    map names;                 /* what this subgraph defines */
+    name_map names;                 /* what this subgraph defines */
     const struct scope *outer; /* NULL: the main graph is outside */
 } scope;
 
@@ -16,7 +16,7 @@ typedef struct capture {
 
 static coset_status define(coset_ctx *ctx, scope *self, const char *name)
 {
-    return name == NULL || name[0] == '\0' ? COSET_OK : map_set(ctx, &self->names, name, 1, NULL);
+    return name == NULL || name[0] == '\0' ? COSET_OK : name_map_set(ctx, &self->names, name, 1, NULL);
 }
 
 static coset_status define_all(coset_ctx *ctx, scope *self, const Onnx__GraphProto *proto)
@@ -42,8 +42,8 @@ static coset_status resolve(capture *self, const scope *inner, const char *name)
     builder *outside = self->builder;
     if (name == NULL || name[0] == '\0') return COSET_OK;
     for (const scope *at = inner; at != NULL; at = at->outer)
-        if (map_get(&at->names, name, -1) >= 0) return COSET_OK;
-    int64_t value = map_get(&outside->ids, name, -1);
+        if (name_map_get(&at->names, name, -1) >= 0) return COSET_OK;
+    int64_t value = name_map_get(&outside->ids, name, -1);
     if (value < 0)
         TRY(node_fail(outside->ctx, &outside->graph->nodes[self->node], COSET_EFORMAT,
                       "a subgraph reads '%.300s', which nothing defines", name));
@@ -69,7 +69,7 @@ static coset_status visit_graph(capture *self, const scope *outer, const Onnx__G
     }
     for (size_t i = 0; i < proto->n_output; i++) TRY(resolve(self, &inner, proto->output[i]->name));
 done:
-    map_free(self->builder->ctx, &inner.names);
+    name_map_free(self->builder->ctx, &inner.names);
     return status;
 }
 

@@ -12,7 +12,7 @@ typedef struct loader {
     onnx_model *model;
     const char *folder;
     /* Ranges may overlap, so what is read is held against the size of the files it comes from. */
-    map files;
+    name_map files;
     arena names;
     size_t on_disk, loaded;
 } loader;
@@ -61,10 +61,10 @@ done:
 static coset_status account(loader *self, const char *file, size_t file_size, size_t bytes)
 {
     coset_status status = COSET_OK;
-    if (map_get(&self->files, file, -1) < 0) {
+    if (name_map_get(&self->files, file, -1) < 0) {
         const char *name = NULL;
         TRY(arena_string(self->ctx, &self->names, file, strlen(file), &name));
-        TRY(map_set(self->ctx, &self->files, name, 0, NULL));
+        TRY(name_map_set(self->ctx, &self->files, name, 0, NULL));
         self->on_disk += file_size;
     }
     self->loaded += bytes;
@@ -166,7 +166,7 @@ coset_status onnx_load_external(coset_ctx *ctx, onnx_model *model, const char *f
 {
     loader self = {.ctx = ctx, .model = model, .folder = folder};
     coset_status status = load_all(&self, model->root);
-    map_free(ctx, &self.files);
+    name_map_free(ctx, &self.files);
     arena_free(ctx, &self.names);
     return status;
 }

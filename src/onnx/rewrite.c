@@ -22,14 +22,14 @@ static coset_status index_names(rewrite *self)
 {
     coset_status status = COSET_OK;
     for (int64_t i = 0; i < self->graph->n_values; i++)
-        TRY(map_set(self->ctx, &self->ids, self->graph->values[i].name, i, NULL));
+        TRY(name_map_set(self->ctx, &self->ids, self->graph->values[i].name, i, NULL));
 done:
     return status;
 }
 
 static const graph_value *find_value(const rewrite *self, const char *name)
 {
-    int64_t id = map_get(&self->ids, text_of(name), -1);
+    int64_t id = name_map_get(&self->ids, text_of(name), -1);
     return id < 0 ? NULL : &self->graph->values[id];
 }
 
@@ -200,32 +200,32 @@ static coset_status put_imports(rewrite *self)
     coset_status status = COSET_OK;
     const coset_graph *graph = self->graph;
     const Onnx__ModelProto *source = self->source;
-    map domains = {0};
+    name_map domains = {0};
     Onnx__OperatorSetIdProto **imports = NULL;
     size_t n = source != NULL ? source->n_opset_import : 0, fresh = 0;
     for (size_t i = 0; i < n; i++)
-        TRY(map_set(self->ctx, &domains, onnx_domain(source->opset_import[i]->domain), 0, NULL));
+        TRY(name_map_set(self->ctx, &domains, onnx_domain(source->opset_import[i]->domain), 0, NULL));
     for (int64_t i = 0; i < graph->n_nodes; i++) {
         const char *domain = graph->nodes[i].domain;
-        if (graph->nodes[i].source != NULL || map_get(&domains, domain, -1) >= 0) continue;
-        TRY(map_set(self->ctx, &domains, domain, 1, NULL));
+        if (graph->nodes[i].source != NULL || name_map_get(&domains, domain, -1) >= 0) continue;
+        TRY(name_map_set(self->ctx, &domains, domain, 1, NULL));
         fresh++;
     }
     if (fresh == 0 && source != NULL) goto done;
     TRY(list(self, n + fresh + 1, &imports));
     for (size_t i = 0; i < n; i++) imports[i] = source->opset_import[i];
-    if (map_get(&domains, "", 1) == 1) TRY(add_import(self, "", graph->opset, &imports[n++]));
-    TRY(map_set(self->ctx, &domains, "", 0, NULL));
+    if (name_map_get(&domains, "", 1) == 1) TRY(add_import(self, "", graph->opset, &imports[n++]));
+    TRY(name_map_set(self->ctx, &domains, "", 0, NULL));
     for (int64_t i = 0; i < graph->n_nodes; i++) {
         const char *domain = graph->nodes[i].domain;
-        if (map_get(&domains, domain, 0) != 1) continue;
+        if (name_map_get(&domains, domain, 0) != 1) continue;
         TRY(add_import(self, domain, 1, &imports[n++]));
-        TRY(map_set(self->ctx, &domains, domain, 0, NULL));
+        TRY(name_map_set(self->ctx, &domains, domain, 0, NULL));
     }
     self->model.n_opset_import = n;
     self->model.opset_import = imports;
 done:
-    map_free(self->ctx, &domains);
+    name_map_free(self->ctx, &domains);
     return status;
 }
 
@@ -281,6 +281,6 @@ done:
 
 void rewrite_free(rewrite *self)
 {
-    map_free(self->ctx, &self->ids);
+    name_map_free(self->ctx, &self->ids);
     arena_free(self->ctx, &self->arena);
 }

@@ -15,7 +15,7 @@ typedef struct rewrite {
     const Onnx__GraphProto *source_body;
     bool keep_unused; /* training information may read initialisers that no node reads */
     arena arena;
-    map ids; /* name -> value id */
+    name_map ids; /* name -> value id */
     Onnx__ModelProto model;
     Onnx__GraphProto body;
 } rewrite;

@@ -19,6 +19,7 @@ typedef struct reconstructor {
     coset_graph *graph;        /* being refitted */
     graph_facts *small_facts;
     graph_groups *small_groups;
+    int32_t *small_of; /* [values of graph] contraction of small_groups with this result; -1 */
 } reconstructor;
 
 /* ---- samples of one value as f64 rows ----------------------------------------------------------- */
@@ -78,12 +79,11 @@ done:
 
 /* ---- one contraction ---------------------------------------------------------------------------- */
 
+/* The contraction of the small model with the same result: values keep their ids. */
 static const contraction *find_small(const reconstructor *self, const contraction *at)
 {
-    for (int64_t c = 0; c < self->small_groups->n_contractions; c++)
-        if (self->small_groups->contractions[c].result == at->result)
-            return &self->small_groups->contractions[c];
-    return NULL;
+    int32_t index = self->small_of[at->result];
+    return index >= 0 ? &self->small_groups->contractions[index] : NULL;
 }
 
 /* Targets of the new units: R times the original pre-activations, row by row. */
@@ -201,13 +201,14 @@ done:
     return status;
 }
 
-/* True if nothing before the contraction was changed: it reads a graph input. */
+/* True if the contraction reads what the original reads: its inputs are graph inputs alone. */
 static bool reads_input(const reconstructor *self, const contraction *at)
 {
-    const graph_groups *groups = self->groups;
-    for (int64_t c = 0; c < groups->n_contractions; c++)
-        if (&groups->contractions[c] == at) return c == 0;
-    return false;
+    const label_array *labels = labels_of(self->groups->labels, at->input);
+    for (int a = 0; a < labels->rank; a++)
+        if (labels->dims[a] > 1) return false;
+    return labels->rank >= 0 && labels->ids[0] == LABEL_FROZEN &&
+           self->original->values[at->input].producer < 0;
 }
 
 coset_status reconstruct(coset_ctx *ctx, const coset_graph *original, const graph_groups *groups,
@@ -226,6 +227,10 @@ coset_status reconstruct(coset_ctx *ctx, const coset_graph *original, const grap
     TRY(graph_check(ctx, self.graph));
     TRY(graph_infer(ctx, self.graph, NULL, &self.small_facts));
     TRY(groups_find(ctx, self.graph, self.small_facts, &self.small_groups));
+    TRY(ctx_alloc(ctx, self.graph->n_values, sizeof *self.small_of, &self.small_of));
+    for (int64_t v = 0; v < self.graph->n_values; v++) self.small_of[v] = -1;
+    for (int64_t c = 0; c < self.small_groups->n_contractions; c++)
+        self.small_of[self.small_groups->contractions[c].result] = (int32_t)c;
     for (int64_t c = 0; c < groups->n_contractions; c++) {
         const contraction *at = &groups->contractions[c];
         const contraction *now = find_small(&self, at);
@@ -238,6 +243,7 @@ coset_status reconstruct(coset_ctx *ctx, const coset_graph *original, const grap
     *small = self.graph;
     self.graph = NULL;
 done:
+    ctx_free(ctx, self.small_of);
     groups_free(ctx, self.small_groups);
     graph_facts_free(ctx, self.small_facts);
     coset_graph_free(ctx, self.graph);

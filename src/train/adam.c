@@ -15,7 +15,7 @@ typedef struct training {
     float *gradient;          /* [n_params] */
     float *mean, *square;     /* [n_params] running moments of the gradient */
     int64_t step, steps;      /* done and in all */
-    double decay1, decay2;    /* beta1^step, beta2^step */
+    double power1, power2;    /* beta1^step, beta2^step */
 } training;
 
 static coset_status check_options(coset_ctx *ctx, const adam_options *options, int64_t rows)
@@ -28,14 +28,16 @@ static coset_status check_options(coset_ctx *ctx, const adam_options *options, i
             (long long)rows, (long long)options->epochs, (long long)options->batch);
     bool rates = options->rate > 0 && isfinite(options->rate) && options->rate_end >= 0 &&
                  options->rate_end <= options->rate;
+    bool decays = options->decay >= 0 && options->decay * options->rate < 1;
     bool betas = options->beta1 >= 0 && options->beta1 < 1 && options->beta2 >= 0 &&
                  options->beta2 < 1 && options->epsilon > 0;
-    if (!rates || !betas)
+    if (!rates || !decays || !betas)
         return ctx_fail(ctx, COSET_EARGUMENT,
-                        "Adam needs 0 <= rate_end <= rate, betas in [0, 1) and epsilon over 0, not "
-                        "rates %g to %g, betas %g and %g, epsilon %g",
+                        "Adam needs 0 <= rate_end <= rate, betas in [0, 1), epsilon over 0 and "
+                        "0 <= rate decay < 1, not rates %g to %g, betas %g and %g, epsilon %g, "
+                        "decay %g",
                         options->rate, options->rate_end, options->beta1, options->beta2,
-                        options->epsilon);
+                        options->epsilon, options->decay);
     return COSET_OK;
 }
 
@@ -54,7 +56,7 @@ static coset_status start(training *self)
     TRY(ctx_alloc(self->ctx, net->n_params, sizeof(float), &self->mean));
     TRY(ctx_alloc(self->ctx, net->n_params, sizeof(float), &self->square));
     self->steps = options->epochs * ((self->rows + batch - 1) / batch);
-    self->decay1 = self->decay2 = 1;
+    self->power1 = self->power2 = 1;
 done:
     return status;
 }
@@ -85,19 +87,27 @@ static double rate_now(const training *self)
     return options->rate_end + (options->rate - options->rate_end) * (1 + cos(pi * gone)) / 2;
 }
 
+static void shrink_weights(training *self, float by)
+{
+    const dense_net *net = self->net;
+    for (int l = 0; l < net->n_layers; l++)
+        for (int64_t i = net->weight_at[l]; i < net->bias_at[l]; i++) net->params[i] *= by;
+}
+
 /* m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,
  * p -= rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon) */
 static void update(training *self)
 {
     const adam_options *options = self->options;
     double rate = rate_now(self);
+    if (options->decay > 0) shrink_weights(self, (float)(1 - rate * options->decay));
     self->step++;
-    self->decay1 *= options->beta1;
-    self->decay2 *= options->beta2;
+    self->power1 *= options->beta1;
+    self->power2 *= options->beta2;
     const float b1 = (float)options->beta1, b2 = (float)options->beta2;
     const float c1 = (float)(1 - options->beta1), c2 = (float)(1 - options->beta2);
-    const float scale = (float)(rate / (1 - self->decay1));
-    const float unbias = (float)(1 / sqrt(1 - self->decay2));
+    const float scale = (float)(rate / (1 - self->power1));
+    const float unbias = (float)(1 / sqrt(1 - self->power2));
     const float epsilon = (float)options->epsilon;
     float *params = self->net->params, *mean = self->mean, *square = self->square;
     for (int64_t i = 0; i < self->net->n_params; i++) {

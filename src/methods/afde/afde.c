@@ -180,10 +180,8 @@ static coset_status add_constants(vectors *self)
         double *out = NULL, scale = 1;
         int64_t start = 0, inner = shape_product(&data->shape, slot->axis + 1, data->shape.rank);
         int64_t outer = shape_product(&data->shape, 0, slot->axis), cells = outer * inner;
-        for (int64_t c = 0; c < groups->n_contractions; c++)
-            if (groups->contractions[c].bias == slot->value &&
-                groups->contractions[c].bias_node == slot->node)
-                scale = groups->contractions[c].bias_scale;
+        int32_t c = groups->contraction_of[member->slot];
+        if (c >= 0) scale = groups->contractions[c].bias_scale;
         TRY(widen(self, member->repeats * cells, &out, &start));
         for (int64_t u = 0; u < self->group->n; u++)
             for (int64_t p = 0; p < member->repeats; p++)
@@ -198,21 +196,15 @@ done:
     return status;
 }
 
-static const group_slot *member_of(const unit_group *group, int32_t slot)
-{
-    for (int32_t s = 0; s < group->n_slots; s++)
-        if (group->slots[s].slot == slot) return &group->slots[s];
-    return NULL;
-}
-
 static coset_status build_vectors(vectors *self, bool forward)
 {
     coset_status status = COSET_OK;
     const graph_groups *groups = self->call->groups;
-    for (int64_t c = 0; c < groups->n_contractions; c++) {
+    for (int32_t s = 0; s < self->group->n_slots; s++) {
+        const group_slot *member = &self->group->slots[s];
+        int32_t c = groups->contraction_of[member->slot];
+        if (c < 0 || member->role != (forward ? SLOT_CONSUMER : SLOT_PRODUCER)) continue;
         const contraction *at = &groups->contractions[c];
-        const group_slot *member = member_of(self->group, forward ? at->in_slot : at->out_slot);
-        if (member == NULL) continue;
         TRY(forward ? add_outgoing(self, at, member) : add_incoming(self, at, member));
     }
     if (!forward) TRY(add_constants(self));
