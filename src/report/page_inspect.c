@@ -64,7 +64,7 @@ void page_fill_inspect(page *self, const json_t *root)
     pages_objects(self, json_object_get(root, "operators"), operators, 4);
     page_heading(self, "Unit groups");
     if (json_array_size(list) == 0) {
-        page_line(self, "  none: no operator here makes units that others read");
+        page_line(self, "  none: no weights of operators that have a rule for units");
     } else {
         groups_table(self, list);
     }
