@@ -188,6 +188,29 @@ done:
 
 /* ---- methods ----------------------------------------------------------------------------------- */
 
+/* What gives the same model on the command line, beside the model and -o. */
+static coset_status add_flags(demo *self, const entry *one, int percent, report_node *row)
+{
+    coset_status status = COSET_OK;
+    coset_ctx *ctx = self->ctx;
+    char *flags = NULL, *longer = NULL;
+    TRY(ctx_format(ctx, &flags, "--method %s", one->method));
+    for (int64_t i = 0; i < one->n_settings; i++) {
+        TRY(ctx_format(ctx, &longer, "%s --%s %s", flags, one->settings[i].name,
+                       one->settings[i].value));
+        ctx_free(ctx, flags);
+        flags = longer;
+    }
+    TRY(ctx_format(ctx, &longer, "%s --params %d%%%s", flags, percent,
+                   one->blind ? "" : " --data data.npz"));
+    ctx_free(ctx, flags);
+    flags = longer;
+    TRY(report_text(ctx, row, "flags", flags));
+done:
+    ctx_free(ctx, flags);
+    return status;
+}
+
 /* One row of "results". */
 static coset_status add_result(demo *self, const entry *one, int percent, bool reached,
                                const char *file, const coset_graph *small, double seconds)
@@ -202,6 +225,7 @@ static coset_status add_result(demo *self, const entry *one, int percent, bool r
     TRY(report_list(ctx, report_root(self->report), "results", &results));
     TRY(report_add_object(ctx, results, &row));
     TRY(report_text(ctx, row, "method", one->name));
+    TRY(add_flags(self, one, percent, row));
     TRY(report_real(ctx, row, "target", (double)percent / 100));
     TRY(report_flag(ctx, row, "reached", reached));
     TRY(report_count(ctx, row, "params", size.params));

@@ -4,7 +4,7 @@
 
 #include "report/pages.h"
 
-/* ---- what the pages of eval, compress and demo share -------------------------------------------- */
+/* ---- what the pages of eval and compress share -------------------------------------------- */
 
 static const char *model_name(const json_t *root)
 {
@@ -179,42 +179,5 @@ void page_fill_compress(page *self, const json_t *root)
         page_heading(self, "Stages");
         pages_objects(self, json_object_get(root, "stages"), stages, 3);
     }
-    ending(self, root);
-}
-
-/* ---- demo --------------------------------------------------------------------------------------- */
-
-void page_fill_demo(page *self, const json_t *root)
-{
-    const json_t *results = json_object_get(root, "results");
-    const json_t *original = json_object_get(root, "original");
-    const json_t *metric = json_object_get(root, "metric");
-    const char *metric_name = pages_string(metric, "name", "metric");
-    cell_column columns[PAGE_MAX_COLUMNS];
-    int n = 0;
-    void *at = json_object_iter(json_array_get(results, 0));
-    for (; at != NULL && n < PAGE_MAX_COLUMNS; n++) {
-        const char *key = json_object_iter_key(at);
-        columns[n] = pages_column(key);
-        if (strcmp(key, "metric") == 0) {
-            columns[n] = pages_column(metric_name);
-            columns[n].key = key;
-        } else if (json_is_string(json_object_iter_value(at))) {
-            columns[n].format = CELL_TEXT;
-        }
-        at = json_object_iter_next(json_array_get(results, 0), at);
-    }
-    page_title(self, "Demo in %s", pages_string(root, "folder", "this folder"));
-    page_heading(self, "Original");
-    values_table(self);
-    value_row(self, "parameters", original, "params");
-    value_row(self, "MACs", original, "macs");
-    if (json_is_number(json_object_get(metric, "original"))) {
-        cell_column column = pages_column(metric_name);
-        page_cell(self, column.heading);
-        pages_cell(self, json_object_get(metric, "original"), column.format);
-    }
-    page_heading(self, "Compressed");
-    pages_objects(self, results, columns, n);
     ending(self, root);
 }

@@ -21,9 +21,9 @@ typedef struct json_t report_node;
  *             compressed {...}, metric {name, original, compressed}, samples, deviation {rel_l2,
  *             max_abs, agreement}, groups [{name, units, kept, method, height, error}], skipped
  *             [{name, reason}], stages [{name, rel_l2, seconds}], seconds, peak_rss_bytes
- *   demo      folder, original {...}, metric {name, original}, results [{method, params, share, macs,
- *             metric, rel_l2, seconds, file}], seconds, peak_rss_bytes; results are drawn as one table
- *             whose columns are the keys of its first row */
+ *   demo      folder, original {...}, samples, metric {name, original}, results [{method, flags,
+ *             target, reached, params, nonzero, macs, share, metric, rel_l2, seconds, file}], seconds,
+ *             peak_rss_bytes; drawn as one row per method and one column per target */
 typedef enum report_kind { REPORT_INSPECT, REPORT_EVAL, REPORT_COMPRESS, REPORT_DEMO } report_kind;
 
 struct coset_report {
