@@ -202,7 +202,7 @@ static void test_impossible_networks(void **state)
 
 /* ---- Adam -------------------------------------------------------------------------------------- */
 
-/* Algorithm 1 of the paper, in f64, on whole batches. */
+/* Algorithm 1 of Adam's paper with the decay of AdamW's, in f64, on whole batches. */
 static void adam_reference(const dense_net *net, double *params, const float *x, const float *y,
                            int64_t rows, const adam_options *options)
 {
@@ -213,6 +213,9 @@ static void adam_reference(const dense_net *net, double *params, const float *x,
         double rate = options->rate_end +
                       (options->rate - options->rate_end) * 0.5 * (1 + cos(gone * acos(-1)));
         differences(net, params, x, y, rows, gradient);
+        for (int l = 0; l < net->n_layers; l++)
+            for (int64_t i = net->weight_at[l]; i < net->bias_at[l]; i++)
+                params[i] *= 1 - rate * options->decay;
         for (int64_t i = 0; i < net->n_params; i++) {
             m[i] = options->beta1 * m[i] + (1 - options->beta1) * gradient[i];
             v[i] = options->beta2 * v[i] + (1 - options->beta2) * gradient[i] * gradient[i];
@@ -226,9 +229,8 @@ static void adam_reference(const dense_net *net, double *params, const float *x,
     free(v);
 }
 
-static void test_adam_steps(void **state)
+static void check_adam_steps(double decay)
 {
-    (void)state;
     enum { ROWS = 7 };
     adam_options options = ADAM_OPTIONS_INIT;
     rng random = rng_seed(4, 4);
@@ -239,6 +241,7 @@ static void test_adam_steps(void **state)
     options.batch = 100; /* more than there are: the whole */
     options.rate = 0.05;
     options.rate_end = 0.01;
+    options.decay = decay;
     adam_reference(net, expected, x, y, ROWS, &options);
     assert_int_equal(adam_fit(ctx, net, x, y, ROWS, &options, &random, NULL), COSET_OK);
     /* A step is the rate times a ratio of gradients that are good to 1e-5. */
@@ -248,6 +251,13 @@ static void test_adam_steps(void **state)
     free(x);
     free(y);
     free(expected);
+}
+
+static void test_adam_steps(void **state)
+{
+    (void)state;
+    check_adam_steps(0);
+    check_adam_steps(2);
 }
 
 /* A network without hidden layers finds the line that the data was made with. */
@@ -343,8 +353,8 @@ static void test_bad_training(void **state)
     rng random = rng_seed(9, 9);
     dense_net *net = make((const int64_t[]){1, 1}, 1, DENSE_RELU, 5);
     const float before[2] = {net->params[0], net->params[1]};
-    adam_options wrong[8];
-    for (int i = 0; i < 8; i++) wrong[i] = (adam_options)ADAM_OPTIONS_INIT;
+    adam_options wrong[10];
+    for (int i = 0; i < 10; i++) wrong[i] = (adam_options)ADAM_OPTIONS_INIT;
     wrong[0].epochs = 0;
     wrong[1].batch = 0;
     wrong[2].rate = 0;
@@ -353,7 +363,9 @@ static void test_bad_training(void **state)
     wrong[5].beta1 = 1;
     wrong[6].beta2 = -1;
     wrong[7].epsilon = 0;
-    for (int i = 0; i < 8; i++)
+    wrong[8].decay = -1;
+    wrong[9].decay = 1000;
+    for (int i = 0; i < 10; i++)
         assert_int_equal(adam_fit(ctx, net, x, y, 2, &wrong[i], &random, NULL), COSET_EARGUMENT);
     const adam_options options = ADAM_OPTIONS_INIT;
     assert_int_equal(adam_fit(ctx, net, x, y, 0, &options, &random, NULL), COSET_EARGUMENT);
