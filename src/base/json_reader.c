@@ -68,6 +68,17 @@ static size_t sequence_length(const uint8_t *at, size_t left)
     return length;
 }
 
+bool json_is_text(const char *text)
+{
+    const uint8_t *at = (const uint8_t *)text, *end = at + strlen(text);
+    while (at < end) {
+        size_t length = sequence_length(at, (size_t)(end - at));
+        if (length == 0) return false;
+        at += length;
+    }
+    return true;
+}
+
 /* Four hexadecimal digits; -1 if they are not there. */
 static int32_t hex_digits(const uint8_t *at, size_t left)
 {
@@ -75,9 +86,12 @@ static int32_t hex_digits(const uint8_t *at, size_t left)
     if (left < 4) return -1;
     for (int i = 0; i < 4; i++) {
         uint8_t c = at[i], low = c | 0x20;
-        if (c >= '0' && c <= '9') code = code * 16 + (c - '0');
-        else if (low >= 'a' && low <= 'f') code = code * 16 + (low - 'a' + 10);
-        else return -1;
+        if (c >= '0' && c <= '9')
+            code = code * 16 + (c - '0');
+        else if (low >= 'a' && low <= 'f')
+            code = code * 16 + (low - 'a' + 10);
+        else
+            return -1;
     }
     return code;
 }
@@ -264,8 +278,8 @@ static coset_status open_frame(parser *self, jvalue_kind kind, const char *key)
 
 static coset_status push(parser *self, const jvalue *value)
 {
-    coset_status status = ctx_reserve(self->ctx, &self->stack, &self->capacity, self->used + 1,
-                                      sizeof *self->stack);
+    coset_status status =
+        ctx_reserve(self->ctx, &self->stack, &self->capacity, self->used + 1, sizeof *self->stack);
     if (status == COSET_OK) self->stack[self->used++] = *value;
     return status;
 }

@@ -9,9 +9,9 @@
 #include "base/ctx.h"
 
 enum {
-    JSON_MAX_NESTING = 64,      /* objects and lists inside each other */
-    JSON_MAX_VALUES = 1 << 22,  /* of all kinds */
-    JSON_MAX_STRING = 1 << 16   /* bytes of a text or key */
+    JSON_MAX_NESTING = 64,     /* objects and lists inside each other */
+    JSON_MAX_VALUES = 1 << 22, /* of all kinds */
+    JSON_MAX_STRING = 1 << 16  /* bytes of a text or key */
 };
 
 typedef enum jvalue_kind {
@@ -45,11 +45,14 @@ typedef struct json_document json_document;
  *   name          of the file, for messages
  *   document_out  owned by the caller (json_document_free); NULL on failure
  * Errors: COSET_ELIMIT over a cap; COSET_EFORMAT with the line for anything but one JSON object in UTF-8
- * without repeated keys; COSET_EMEMORY. Cost: one pass; at most some 50 bytes a value, and the texts. */
+ * without repeated keys; COSET_EMEMORY. Cost: one pass; at most 64 bytes a value at the peak, and the texts. */
 COSET_MUST_USE coset_status json_read(coset_ctx *ctx, const void *bytes, size_t size,
                                       const char *name, json_document **document_out);
 const jvalue *json_root(const json_document *self);
 void json_document_free(coset_ctx *ctx, json_document *self);
+
+/* True for UTF-8, which every text in JSON is. */
+bool json_is_text(const char *text);
 
 /* Entry of an object; NULL if `self` is NULL or no object, or has no such key. */
 const jvalue *jvalue_get(const jvalue *self, const char *key);

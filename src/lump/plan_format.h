@@ -7,8 +7,9 @@
 #define PLAN_FORMAT "coset-plan"
 enum { PLAN_VERSION = 1, PLAN_ENTRY_NAME = 64 };
 
-/* Most groups and masks together, so that the caps on JSON never stop a plan that was saved. */
-enum { PLAN_ENTRIES = 1 << 16 };
+/* Most groups and masks together, and most units and kept units: so that the caps of json_read never stop
+ * a plan that was saved. */
+enum { PLAN_ENTRIES = 1 << 16, PLAN_UNITS = 1 << 21 };
 
 /* Path of the matrices that belong to the plan at `path`; owned by the caller.
  * Errors: COSET_EARGUMENT if it were the plan's own path; COSET_EMEMORY. */
@@ -19,7 +20,7 @@ const char *plan_file_name(const char *path);
 /* Reads a plan from the bytes of its two files; their digests are not compared.
  *   name  of the JSON file, for messages
  * Errors: those of plan_load except COSET_EIO. */
-COSET_MUST_USE coset_status plan_decode(coset_ctx *ctx, const void *json, size_t json_size,
+COSET_MUST_USE coset_status plan_decode(coset_ctx *ctx, const void *text, size_t text_size,
                                         const void *matrices, size_t matrices_size,
                                         const char *name, coset_plan **plan_out);
 

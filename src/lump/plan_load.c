@@ -4,62 +4,67 @@
 #include <string.h>
 
 #include "base/digest.h"
-#include "lump/json_guard.h"
+#include "base/json_reader.h"
 #include "lump/plan_format.h"
 #include "lump/safetensors.h"
 
 /* ---- fields ------------------------------------------------------------------------------------ */
 
 /* A copy of a text; null and a missing key are NULL if `optional`. */
-static coset_status read_text(coset_ctx *ctx, const json_t *object, const char *key, bool optional,
+static coset_status read_text(coset_ctx *ctx, const jvalue *object, const char *key, bool optional,
                               char **text_out)
 {
-    const json_t *value = json_object_get(object, key);
+    const jvalue *value = jvalue_get(object, key);
     *text_out = NULL;
-    if (optional && (value == NULL || json_is_null(value))) return COSET_OK;
-    if (!json_is_string(value)) return ctx_fail(ctx, COSET_EFORMAT, "\"%s\" must be a text", key);
-    return ctx_strdup(ctx, json_string_value(value), text_out);
+    if (optional && jvalue_is_null(value)) return COSET_OK;
+    if (jvalue_text(value) == NULL)
+        return ctx_fail(ctx, COSET_EFORMAT, "\"%s\" must be a text", key);
+    return ctx_strdup(ctx, value->text, text_out);
 }
 
-static coset_status read_count(coset_ctx *ctx, const json_t *object, const char *key,
+static coset_status read_count(coset_ctx *ctx, const jvalue *object, const char *key,
                                int64_t *count_out)
 {
-    const json_t *value = json_object_get(object, key);
+    const jvalue *value = jvalue_get(object, key);
     *count_out = 0;
-    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
-        json_integer_value(value) > TENSOR_MAX_ELEMENTS)
+    if (value == NULL || value->kind != JVALUE_INTEGER || value->integer < 0 ||
+        value->integer > TENSOR_MAX_ELEMENTS)
         return ctx_fail(ctx, COSET_EFORMAT, "\"%s\" must be a whole number, 0 or more", key);
-    *count_out = json_integer_value(value);
+    *count_out = value->integer;
     return COSET_OK;
 }
 
 /* Heights and errors: numbers of 0 or more; null is unknown. */
-static coset_status read_measure(coset_ctx *ctx, const json_t *object, const char *key,
+static coset_status read_measure(coset_ctx *ctx, const jvalue *object, const char *key,
                                  double *value_out)
 {
-    const json_t *value = json_object_get(object, key);
+    const jvalue *value = jvalue_get(object, key);
     *value_out = (double)NAN;
-    if (value == NULL || json_is_null(value)) return COSET_OK;
-    if (!json_is_number(value))
+    if (jvalue_is_null(value)) return COSET_OK;
+    if (value->kind != JVALUE_INTEGER && value->kind != JVALUE_REAL)
         return ctx_fail(ctx, COSET_EFORMAT, "\"%s\" must be a number or null", key);
-    *value_out = json_number_value(value);
+    *value_out = value->kind == JVALUE_REAL ? value->real : (double)value->integer;
     return COSET_OK;
 }
 
-static coset_status read_list(coset_ctx *ctx, const json_t *object, const char *key, int64_t n,
+static bool is_list(const jvalue *value)
+{
+    return value != NULL && value->kind == JVALUE_LIST;
+}
+
+/* The whole numbers of a list. */
+static coset_status read_list(coset_ctx *ctx, const jvalue *list, const char *key,
                               int64_t **values_out)
 {
     coset_status status = COSET_OK;
-    const json_t *list = json_object_get(object, key);
     int64_t *values = NULL;
     *values_out = NULL;
-    TRY(ctx_alloc(ctx, n, sizeof *values, &values));
-    for (int64_t i = 0; i < n; i++) {
-        const json_t *value = json_array_get(list, (size_t)i);
-        if (!json_is_integer(value))
+    TRY(ctx_alloc(ctx, list->n, sizeof *values, &values));
+    for (int64_t i = 0; i < list->n; i++) {
+        if (list->items[i].kind != JVALUE_INTEGER)
             FAIL(ctx, COSET_EFORMAT, "entry %lld of \"%s\" is not a whole number", (long long)i,
                  key);
-        values[i] = json_integer_value(value);
+        values[i] = list->items[i].integer;
     }
     *values_out = values;
     values = NULL;
@@ -85,7 +90,7 @@ static coset_status read_matrix(coset_ctx *ctx, const safetensors *file, const c
     if (entry == NULL || entry->dtype != dtype || !shape_equal(&entry->shape, dims))
         return ctx_fail(ctx, COSET_EFORMAT,
                         "the matrices need a tensor '%s' of type %s and shape %s", name,
-                        coset_dtype_name(dtype), shape_text(dims, text, sizeof text));
+                        dtype == COSET_F64 ? "F64" : "U8", shape_text(dims, text, sizeof text));
     coset_status status = ctx_alloc_raw(ctx, (int64_t)entry->bytes, 1, &copy);
     if (status != COSET_OK) return status;
     if (entry->bytes > 0) memcpy(copy, entry->data, entry->bytes);
@@ -95,25 +100,24 @@ static coset_status read_matrix(coset_ctx *ctx, const safetensors *file, const c
 
 /* ---- groups and masks --------------------------------------------------------------------------- */
 
-static coset_status read_map(coset_ctx *ctx, const json_t *object, const safetensors *file,
+static coset_status read_map(coset_ctx *ctx, const jvalue *object, const safetensors *file,
                              int64_t index, plan_group *group)
 {
     coset_status status = COSET_OK;
-    const json_t *kept = json_object_get(object, "kept");
-    const json_t *blocks = json_object_get(object, "blocks");
+    const jvalue *kept = jvalue_get(object, "kept");
+    const jvalue *blocks = jvalue_get(object, "blocks");
     lumping *map = NULL;
-    if ((kept == NULL || json_is_null(kept)) && (blocks == NULL || json_is_null(blocks))) goto done;
-    int64_t n = group->units, k = (int64_t)json_array_size(kept);
-    if (!json_is_array(kept) || !json_is_array(blocks) || k < 1 || k > n ||
-        (int64_t)json_array_size(blocks) != n)
+    if (jvalue_is_null(kept) && jvalue_is_null(blocks)) goto done;
+    int64_t n = group->units, k = is_list(kept) ? kept->n : 0;
+    if (!is_list(blocks) || k < 1 || k > n || blocks->n != n)
         FAIL(ctx, COSET_EFORMAT, "\"kept\" and \"blocks\" must list 1 to %lld and %lld units",
              (long long)n, (long long)n);
     const shape row = {1, {n}}, matrix = {2, {n, k}};
     TRY(ctx_alloc(ctx, 1, sizeof *map, &map));
     map->n = n;
     map->k = k;
-    TRY(read_list(ctx, object, "kept", k, &map->keep));
-    TRY(read_list(ctx, object, "blocks", n, &map->block));
+    TRY(read_list(ctx, kept, "kept", &map->keep));
+    TRY(read_list(ctx, blocks, "blocks", &map->block));
     TRY(read_matrix(ctx, file, "group", index, "reduce", COSET_F64, &row, false, &map->reduce));
     TRY(read_matrix(ctx, file, "group", index, "scale", COSET_F64, &row, false, &map->scale));
     TRY(read_matrix(ctx, file, "group", index, "lift", COSET_F64, &matrix, true, &map->lift));
@@ -126,11 +130,11 @@ done:
     return status;
 }
 
-static coset_status read_group(coset_ctx *ctx, const json_t *object, const safetensors *file,
+static coset_status read_group(coset_ctx *ctx, const jvalue *object, const safetensors *file,
                                int64_t index, plan_group *group)
 {
     coset_status status = COSET_OK;
-    if (!json_is_object(object)) FAIL(ctx, COSET_EFORMAT, "is not an object");
+    if (object->kind != JVALUE_OBJECT) FAIL(ctx, COSET_EFORMAT, "is not an object");
     TRY(read_text(ctx, object, "name", false, &group->name));
     TRY(read_count(ctx, object, "units", &group->units));
     TRY(read_text(ctx, object, "method", true, &group->method));
@@ -143,11 +147,11 @@ done:
     return status;
 }
 
-static coset_status read_mask(coset_ctx *ctx, const json_t *object, const safetensors *file,
+static coset_status read_mask(coset_ctx *ctx, const jvalue *object, const safetensors *file,
                               int64_t index, plan_mask *mask)
 {
     coset_status status = COSET_OK;
-    if (!json_is_object(object)) FAIL(ctx, COSET_EFORMAT, "is not an object");
+    if (object->kind != JVALUE_OBJECT) FAIL(ctx, COSET_EFORMAT, "is not an object");
     TRY(read_text(ctx, object, "weight", false, &mask->weight));
     TRY(read_count(ctx, object, "elements", &mask->elements));
     const shape row = {1, {mask->elements}};
@@ -162,48 +166,48 @@ done:
 
 /* ---- the plan ----------------------------------------------------------------------------------- */
 
-static coset_status check_version(coset_ctx *ctx, const json_t *root)
+static coset_status check_version(coset_ctx *ctx, const jvalue *root)
 {
-    const char *format = json_string_value(json_object_get(root, "format"));
-    const json_t *version = json_object_get(root, "version");
+    const char *format = jvalue_text(jvalue_get(root, "format"));
+    const jvalue *version = jvalue_get(root, "version");
     if (format == NULL || strcmp(format, PLAN_FORMAT) != 0)
         return ctx_fail(ctx, COSET_EFORMAT,
                         "is not a plan: \"format\" must be \"" PLAN_FORMAT "\"");
-    if (!json_is_integer(version) || json_integer_value(version) < 1)
+    if (version == NULL || version->kind != JVALUE_INTEGER || version->integer < 1)
         return ctx_fail(ctx, COSET_EFORMAT, "\"version\" must be a whole number, 1 or more");
-    if (json_integer_value(version) > PLAN_VERSION)
+    if (version->integer > PLAN_VERSION)
         return ctx_fail(ctx, COSET_EUNSUPPORTED, "version %lld of the format is newer than %d",
-                        (long long)json_integer_value(version), PLAN_VERSION);
+                        (long long)version->integer, PLAN_VERSION);
     return COSET_OK;
 }
 
-static coset_status read_plan(coset_ctx *ctx, const json_t *root, const safetensors *file,
+static coset_status read_plan(coset_ctx *ctx, const jvalue *root, const safetensors *file,
                               coset_plan *plan)
 {
     coset_status status = COSET_OK;
-    const json_t *groups = json_object_get(root, "groups"), *masks = json_object_get(root, "masks");
+    const jvalue *groups = jvalue_get(root, "groups"), *masks = jvalue_get(root, "masks");
     TRY(check_version(ctx, root));
     TRY(read_text(ctx, root, "model_sha256", false, &plan->model_digest));
     TRY(read_text(ctx, root, "method", true, &plan->method));
     TRY(read_text(ctx, root, "rule", true, &plan->rule));
-    if (!json_is_array(groups)) FAIL(ctx, COSET_EFORMAT, "\"groups\" must be a list");
-    if (masks != NULL && !json_is_array(masks))
-        FAIL(ctx, COSET_EFORMAT, "\"masks\" must be a list");
-    if (json_array_size(groups) + json_array_size(masks) > PLAN_ENTRIES)
+    if (!is_list(groups)) FAIL(ctx, COSET_EFORMAT, "\"groups\" must be a list");
+    if (masks != NULL && !is_list(masks)) FAIL(ctx, COSET_EFORMAT, "\"masks\" must be a list");
+    int64_t n_masks = masks != NULL ? masks->n : 0;
+    if (groups->n + n_masks > PLAN_ENTRIES)
         FAIL(ctx, COSET_ELIMIT, "holds more than %d groups and masks", PLAN_ENTRIES);
-    TRY(ctx_alloc(ctx, (int64_t)json_array_size(groups), sizeof *plan->groups, &plan->groups));
-    plan->n_groups = (int64_t)json_array_size(groups);
+    TRY(ctx_alloc(ctx, groups->n, sizeof *plan->groups, &plan->groups));
+    plan->n_groups = groups->n;
     for (int64_t g = 0; g < plan->n_groups; g++)
-        TRY(read_group(ctx, json_array_get(groups, (size_t)g), file, g, &plan->groups[g]));
-    TRY(ctx_alloc(ctx, (int64_t)json_array_size(masks), sizeof *plan->masks, &plan->masks));
-    plan->n_masks = (int64_t)json_array_size(masks);
+        TRY(read_group(ctx, &groups->items[g], file, g, &plan->groups[g]));
+    TRY(ctx_alloc(ctx, n_masks, sizeof *plan->masks, &plan->masks));
+    plan->n_masks = n_masks;
     for (int64_t m = 0; m < plan->n_masks; m++)
-        TRY(read_mask(ctx, json_array_get(masks, (size_t)m), file, m, &plan->masks[m]));
+        TRY(read_mask(ctx, &masks->items[m], file, m, &plan->masks[m]));
 done:
     return status;
 }
 
-static coset_status plan_from(coset_ctx *ctx, const json_t *root, const safetensors *file,
+static coset_status plan_from(coset_ctx *ctx, const jvalue *root, const safetensors *file,
                               const char *name, coset_plan **plan_out)
 {
     coset_status status = COSET_OK;
@@ -222,29 +226,29 @@ done:
     return status;
 }
 
-coset_status plan_decode(coset_ctx *ctx, const void *json, size_t json_size, const void *matrices,
+coset_status plan_decode(coset_ctx *ctx, const void *text, size_t text_size, const void *matrices,
                          size_t matrices_size, const char *name, coset_plan **plan_out)
 {
     coset_status status = COSET_OK;
-    json_t *root = NULL;
+    json_document *json = NULL;
     safetensors *file = NULL;
     *plan_out = NULL;
-    TRY(json_guard_parse(ctx, json, json_size, name, &root));
+    TRY(json_read(ctx, text, text_size, name, &json));
     TRY(safetensors_decode(ctx, matrices, matrices_size, "its matrices", &file));
-    TRY(plan_from(ctx, root, file, name, plan_out));
+    TRY(plan_from(ctx, json_root(json), file, name, plan_out));
 done:
-    json_decref(root);
+    json_document_free(ctx, json);
     safetensors_free(ctx, file);
     return status;
 }
 
 /* Maps the matrices that a plan names, beside it, and makes sure that they are those it was saved with. */
-static coset_status map_matrices(coset_ctx *ctx, const char *path, const json_t *root,
+static coset_status map_matrices(coset_ctx *ctx, const char *path, const jvalue *root,
                                  char **name_out, file_view *view_out)
 {
     coset_status status = COSET_OK;
     char *folder = NULL, found[DIGEST_TEXT];
-    const char *expected = json_string_value(json_object_get(root, "matrices_sha256"));
+    const char *expected = jvalue_text(jvalue_get(root, "matrices_sha256"));
     TRY(read_text(ctx, root, "matrices", false, name_out));
     if (strchr(*name_out, '/') != NULL)
         FAIL(ctx, COSET_EFORMAT, "the matrices must lie beside the plan, not at '%s'", *name_out);
@@ -264,23 +268,23 @@ done:
 coset_status plan_load(coset_ctx *ctx, const char *path, coset_plan **plan_out)
 {
     coset_status status = COSET_OK;
-    json_t *root = NULL;
+    json_document *json = NULL;
     safetensors *file = NULL;
     file_view text = {0}, data = {0};
     char *name = NULL;
     *plan_out = NULL;
     TRY(file_map(ctx, path, &text));
-    TRY(json_guard_parse(ctx, text.bytes, text.size, path, &root));
-    status = check_version(ctx, root);
-    if (status == COSET_OK) status = map_matrices(ctx, path, root, &name, &data);
+    TRY(json_read(ctx, text.bytes, text.size, path, &json));
+    status = check_version(ctx, json_root(json));
+    if (status == COSET_OK) status = map_matrices(ctx, path, json_root(json), &name, &data);
     if (status == COSET_OK) status = safetensors_decode(ctx, data.bytes, data.size, name, &file);
     if (status != COSET_OK) {
         status = ctx_fail_in(ctx, status, "%s", path);
         goto done;
     }
-    TRY(plan_from(ctx, root, file, path, plan_out));
+    TRY(plan_from(ctx, json_root(json), file, path, plan_out));
 done:
-    json_decref(root);
+    json_document_free(ctx, json);
     safetensors_free(ctx, file);
     file_unmap(&text);
     file_unmap(&data);

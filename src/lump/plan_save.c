@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
+#include "base/arena.h"
 #include "base/digest.h"
-#include "lump/json_guard.h"
+#include "base/json_reader.h"
 #include "lump/plan_format.h"
 #include "lump/safetensors.h"
 
@@ -33,6 +36,7 @@ typedef struct matrices {
     coset_ctx *ctx;
     safetensors_entry *entries;
     int64_t n, capacity;
+    arena names;
 } matrices;
 
 static coset_status add_matrix(matrices *self, coset_dtype dtype, int64_t rows, int64_t columns,
@@ -42,11 +46,13 @@ static coset_status add_matrix(matrices *self, coset_dtype dtype, int64_t rows, 
         ctx_reserve(self->ctx, &self->entries, &self->capacity, self->n + 1, sizeof *self->entries);
     if (status != COSET_OK) return status;
     safetensors_entry *entry = &self->entries[self->n];
+    char name[PLAN_ENTRY_NAME];
+    int length = snprintf(name, sizeof name, "%s.%lld.%s", kind, (long long)index, part);
     *entry = (safetensors_entry){.dtype = dtype, .data = data};
     entry->shape = columns > 0 ? (shape){2, {rows, columns}} : (shape){1, {rows}};
     status = tensor_bytes(self->ctx, dtype, &entry->shape, &entry->bytes);
     if (status == COSET_OK)
-        status = ctx_format(self->ctx, &entry->name, "%s.%lld.%s", kind, (long long)index, part);
+        status = arena_string(self->ctx, &self->names, name, (size_t)length, &entry->name);
     if (status == COSET_OK) self->n++;
     return status;
 }
@@ -73,8 +79,8 @@ done:
 
 static void matrices_free(matrices *self)
 {
-    for (int64_t i = 0; i < self->n; i++) ctx_free(self->ctx, self->entries[i].name);
     ctx_free(self->ctx, self->entries);
+    arena_free(self->ctx, &self->names);
 }
 
 /* ---- JSON: one line for each group and mask ----------------------------------------------------- */
@@ -84,13 +90,13 @@ typedef struct sink {
     coset_ctx *ctx;
     file_writer *writer;
     const char *path;
-    coset_status status; /* of the writer, which jansson would swallow */
+    coset_status status; /* of the writer: jansson (2.14) ignores some failures of its callback */
 } sink;
 
 static int receive(const char *text, size_t size, void *user)
 {
     sink *self = user;
-    self->status = file_writer_put(self->writer, text, size);
+    if (self->status == COSET_OK) self->status = file_writer_put(self->writer, text, size);
     return self->status == COSET_OK ? 0 : -1;
 }
 
@@ -104,28 +110,18 @@ static coset_status put_json(sink *self, json_t *value)
 {
     coset_status status = COSET_OK;
     const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17);
-    if (value == NULL || json_dump_callback(value, receive, self, flags) != 0)
-        status = self->status != COSET_OK
-                     ? self->status
-                     : ctx_fail(self->ctx, COSET_EMEMORY, "%s: no memory to write it", self->path);
+    bool dumped = value != NULL && json_dump_callback(value, receive, self, flags) == 0;
+    if (self->status != COSET_OK)
+        status = self->status;
+    else if (!dumped)
+        status = ctx_fail(self->ctx, COSET_EMEMORY, "%s: no memory to write it", self->path);
     json_decref(value);
     return status;
 }
 
-static bool is_text(const char *text)
-{
-    json_t *made = json_string(text);
-    if (made == NULL) return false;
-    json_decref(made);
-    return true;
-}
-
-/* jansson does not say whether a string was refused for its bytes or for want of memory. */
 static coset_status check_text(sink *self, const char *text)
 {
-    if (text == NULL || is_text(text)) return COSET_OK;
-    if (!is_text(""))
-        return ctx_fail(self->ctx, COSET_EMEMORY, "%s: no memory to write it", self->path);
+    if (text == NULL || json_is_text(text)) return COSET_OK;
     return ctx_fail(self->ctx, COSET_EARGUMENT, "%s: the name '%s' is not UTF-8 text", self->path,
                     text);
 }
@@ -226,10 +222,10 @@ static coset_status check_size(coset_ctx *ctx, const coset_plan *plan, const cha
     if (plan->n_groups + plan->n_masks > PLAN_ENTRIES)
         return ctx_fail(ctx, COSET_ELIMIT, "%s: a plan holds at most %d groups and masks", path,
                         PLAN_ENTRIES);
-    if (values > JSON_GUARD_VALUES - 32 * PLAN_ENTRIES)
+    if (values > PLAN_UNITS)
         return ctx_fail(ctx, COSET_ELIMIT,
                         "%s: a plan holds at most %d units and kept units together", path,
-                        JSON_GUARD_VALUES - 32 * PLAN_ENTRIES);
+                        PLAN_UNITS);
     return COSET_OK;
 }
 

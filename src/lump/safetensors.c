@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
+#include <jansson.h>
+
 #include "base/digest.h"
-#include "base/size.h"
-#include "lump/json_guard.h"
+#include "base/json_reader.h"
 
 enum { LENGTH_BYTES = 8, ALIGNMENT = 8 };
 
@@ -65,18 +65,41 @@ static coset_status describe(coset_ctx *ctx, json_t *header, const safetensors_e
     return COSET_OK;
 }
 
+/* The header's text. json_dumps would not do: jansson (2.14) loses parts where its memory fails. */
+typedef struct header_text {
+    coset_ctx *ctx;
+    char *bytes;
+    int64_t used, capacity;
+    coset_status status;
+} header_text;
+
+static int append(const char *bytes, size_t size, void *user)
+{
+    header_text *self = user;
+    if (self->status == COSET_OK)
+        self->status =
+            ctx_reserve(self->ctx, &self->bytes, &self->capacity, self->used + (int64_t)size, 1);
+    if (self->status != COSET_OK) return -1;
+    memcpy(self->bytes + self->used, bytes, size);
+    self->used += (int64_t)size;
+    return 0;
+}
+
+/* text->bytes is the caller's to free, also after failure. */
 static coset_status build_header(coset_ctx *ctx, const safetensors_entry *entries, int64_t n,
-                                 const char *note, char **text_out)
+                                 const char *note, header_text *text)
 {
     coset_status status = COSET_OK;
     uint64_t offset = 0;
-    *text_out = NULL;
     json_t *header = json_pack("{s:{s:s}}", "__metadata__", "format", note);
     if (header == NULL) FAIL(ctx, COSET_EMEMORY, "no memory for the header of a safetensors file");
     for (int64_t i = 0; i < n; i++) TRY(describe(ctx, header, &entries[i], &offset));
-    *text_out = json_dumps(header, JSON_COMPACT);
-    if (*text_out == NULL)
-        FAIL(ctx, COSET_EMEMORY, "no memory for the header of a safetensors file");
+    bool dumped = json_dump_callback(header, append, text, JSON_COMPACT) == 0;
+    TRY(text->status);
+    if (!dumped) FAIL(ctx, COSET_EMEMORY, "no memory for the header of a safetensors file");
+    while (text->used % ALIGNMENT != 0) /* so that the data is aligned */
+        if (append(" ", 1, text) != 0) break;
+    status = text->status;
 done:
     json_decref(header);
     return status;
@@ -92,24 +115,21 @@ coset_status safetensors_put(coset_ctx *ctx, file_writer *writer, const safetens
                              int64_t n, const char *note, char *digest_out)
 {
     coset_status status = COSET_OK;
-    char *header = NULL;
+    header_text header = {.ctx = ctx};
     digest *sum = NULL;
     uint8_t length[LENGTH_BYTES];
     TRY(build_header(ctx, entries, n, note, &header));
     TRY(digest_new(ctx, &sum));
-    /* Spaces after the header align the data. */
-    size_t used = strlen(header), padding = (ALIGNMENT - used % ALIGNMENT) % ALIGNMENT;
-    if (used + padding > SAFETENSORS_HEADER)
+    if (header.used > SAFETENSORS_HEADER)
         FAIL(ctx, COSET_ELIMIT, "the header of a safetensors file exceeds %d bytes",
              SAFETENSORS_HEADER);
-    for (int b = 0; b < LENGTH_BYTES; b++) length[b] = (uint8_t)((used + padding) >> 8 * b);
+    for (int b = 0; b < LENGTH_BYTES; b++) length[b] = (uint8_t)(header.used >> 8 * b);
     TRY(put(writer, sum, length, sizeof length));
-    TRY(put(writer, sum, header, used));
-    TRY(put(writer, sum, "        ", padding));
+    TRY(put(writer, sum, header.bytes, (size_t)header.used));
     for (int64_t i = 0; i < n; i++) TRY(put(writer, sum, entries[i].data, entries[i].bytes));
     digest_end(sum, digest_out);
 done:
-    free(header); /* jansson's */
+    ctx_free(ctx, header.bytes);
     digest_free(ctx, sum);
     return status;
 }
@@ -119,7 +139,7 @@ done:
 struct safetensors {
     int64_t n;
     safetensors_entry *entries; /* by name */
-    arena names;
+    json_document *header;      /* holds the names */
 };
 
 static int by_place(const void *left, const void *right)
@@ -135,33 +155,34 @@ static int by_name(const void *left, const void *right)
                   ((const safetensors_entry *)right)->name);
 }
 
-static coset_status read_shape(coset_ctx *ctx, const json_t *json, const char *name,
+static coset_status read_shape(coset_ctx *ctx, const jvalue *json, const char *name,
                                shape *shape_out)
 {
-    size_t rank = json_array_size(json);
     *shape_out = (shape){.rank = 0};
-    if (!json_is_array(json)) return ctx_fail(ctx, COSET_EFORMAT, "tensor '%s' has no shape", name);
-    if (rank > TENSOR_MAX_RANK)
-        return ctx_fail(ctx, COSET_ELIMIT, "tensor '%s' has rank %zu, over %d", name, rank,
-                        TENSOR_MAX_RANK);
-    for (size_t a = 0; a < rank; a++) {
-        const json_t *dim = json_array_get(json, a);
-        if (!json_is_integer(dim) || json_integer_value(dim) < 0)
+    if (json == NULL || json->kind != JVALUE_LIST)
+        return ctx_fail(ctx, COSET_EFORMAT, "tensor '%s' has no shape", name);
+    if (json->n > TENSOR_MAX_RANK)
+        return ctx_fail(ctx, COSET_ELIMIT, "tensor '%s' has rank %lld, over %d", name,
+                        (long long)json->n, TENSOR_MAX_RANK);
+    for (int64_t a = 0; a < json->n; a++) {
+        const jvalue *dim = &json->items[a];
+        if (dim->kind != JVALUE_INTEGER || dim->integer < 0)
             return ctx_fail(ctx, COSET_EFORMAT,
-                            "dimension %zu of tensor '%s' is not a number of elements", a, name);
-        shape_out->dims[shape_out->rank++] = json_integer_value(dim);
+                            "dimension %lld of tensor '%s' is not a number of elements",
+                            (long long)a, name);
+        shape_out->dims[shape_out->rank++] = dim->integer;
     }
     return COSET_OK;
 }
 
 /* Where a tensor lies in the `size` bytes behind the header. */
-static coset_status read_place(coset_ctx *ctx, const json_t *json, const uint8_t *data, size_t size,
+static coset_status read_place(coset_ctx *ctx, const jvalue *json, const uint8_t *data, size_t size,
                                safetensors_entry *entry)
 {
-    const json_t *begin = json_array_get(json, 0), *end = json_array_get(json, 1);
-    if (json_array_size(json) != 2 || !json_is_integer(begin) || !json_is_integer(end))
+    if (json == NULL || json->kind != JVALUE_LIST || json->n != 2 ||
+        json->items[0].kind != JVALUE_INTEGER || json->items[1].kind != JVALUE_INTEGER)
         return ctx_fail(ctx, COSET_EFORMAT, "tensor '%s' has no pair of data_offsets", entry->name);
-    json_int_t from = json_integer_value(begin), to = json_integer_value(end);
+    int64_t from = json->items[0].integer, to = json->items[1].integer;
     if (from < 0 || to < from || (uint64_t)to > size)
         return ctx_fail(ctx, COSET_EFORMAT,
                         "tensor '%s' claims bytes %lld to %lld of the %zu that there are",
@@ -171,25 +192,24 @@ static coset_status read_place(coset_ctx *ctx, const json_t *json, const uint8_t
     return COSET_OK;
 }
 
-static coset_status read_entry(coset_ctx *ctx, const json_t *json, const uint8_t *data, size_t size,
+static coset_status read_entry(coset_ctx *ctx, const jvalue *json, const uint8_t *data, size_t size,
                                safetensors_entry *entry)
 {
     coset_status status = COSET_OK;
-    const json_t *type = json_object_get(json, "dtype");
+    const char *type = jvalue_text(jvalue_get(json, "dtype"));
     size_t need = 0;
     char text[SHAPE_TEXT];
-    if (!json_is_string(type)) FAIL(ctx, COSET_EFORMAT, "tensor '%s' has no dtype", entry->name);
-    entry->dtype = type_of(json_string_value(type));
+    if (type == NULL) FAIL(ctx, COSET_EFORMAT, "tensor '%s' has no dtype", entry->name);
+    entry->dtype = type_of(type);
     if (entry->dtype == COSET_UNDEFINED)
         FAIL(ctx, COSET_EUNSUPPORTED, "tensor '%s' has the unknown dtype '%.16s'", entry->name,
-             json_string_value(type));
-    TRY(read_shape(ctx, json_object_get(json, "shape"), entry->name, &entry->shape));
-    TRY(read_place(ctx, json_object_get(json, "data_offsets"), data, size, entry));
+             type);
+    TRY(read_shape(ctx, jvalue_get(json, "shape"), entry->name, &entry->shape));
+    TRY(read_place(ctx, jvalue_get(json, "data_offsets"), data, size, entry));
     TRY(tensor_bytes(ctx, entry->dtype, &entry->shape, &need));
     if (need != entry->bytes)
         FAIL(ctx, COSET_EFORMAT, "tensor '%s' of type %s and shape %s needs %zu bytes, not %zu",
-             entry->name, json_string_value(type), shape_text(&entry->shape, text, sizeof text),
-             need, entry->bytes);
+             entry->name, type, shape_text(&entry->shape, text, sizeof text), need, entry->bytes);
 done:
     return status;
 }
@@ -215,22 +235,17 @@ static coset_status check_cover(coset_ctx *ctx, safetensors *self, const uint8_t
     return COSET_OK;
 }
 
-static coset_status read_header(coset_ctx *ctx, json_t *header, const uint8_t *data, size_t size,
-                                safetensors *self)
+static coset_status read_header(coset_ctx *ctx, const jvalue *header, const uint8_t *data,
+                                size_t size, safetensors *self)
 {
     coset_status status = COSET_OK;
-    const char *key = NULL;
-    json_t *value = NULL;
-    TRY(ctx_alloc(ctx, (int64_t)json_object_size(header), sizeof *self->entries, &self->entries));
-    json_object_foreach(header, key, value)
-    {
-        if (strcmp(key, "__metadata__") == 0) continue;
-        safetensors_entry *entry = &self->entries[self->n];
-        const char *copy = NULL;
-        TRY(arena_string(ctx, &self->names, key, strlen(key), &copy));
-        entry->name = (char *)(uintptr_t)copy;
-        TRY(read_entry(ctx, value, data, size, entry));
-        self->n++;
+    TRY(ctx_alloc(ctx, header->n, sizeof *self->entries, &self->entries));
+    for (int64_t i = 0; i < header->n; i++) {
+        const jvalue *json = &header->items[i];
+        if (strcmp(json->key, "__metadata__") == 0) continue;
+        safetensors_entry *entry = &self->entries[self->n++];
+        entry->name = json->key;
+        TRY(read_entry(ctx, json, data, size, entry));
     }
     TRY(check_cover(ctx, self, data, size));
     if (self->n > 0) qsort(self->entries, (size_t)self->n, sizeof *self->entries, by_name);
@@ -243,7 +258,6 @@ coset_status safetensors_decode(coset_ctx *ctx, const void *bytes, size_t size, 
 {
     coset_status status = COSET_OK;
     safetensors *self = NULL;
-    json_t *header = NULL;
     const uint8_t *from = bytes;
     uint64_t length = 0;
     *file_out = NULL;
@@ -255,9 +269,9 @@ coset_status safetensors_decode(coset_ctx *ctx, const void *bytes, size_t size, 
     if (length > size - LENGTH_BYTES)
         FAIL(ctx, COSET_EFORMAT, "%s: a header of %llu bytes in a file of %zu", name,
              (unsigned long long)length, size);
-    TRY(json_guard_parse(ctx, from + LENGTH_BYTES, (size_t)length, name, &header));
     TRY(ctx_alloc(ctx, 1, sizeof *self, &self));
-    status = read_header(ctx, header, from + LENGTH_BYTES + length,
+    TRY(json_read(ctx, from + LENGTH_BYTES, (size_t)length, name, &self->header));
+    status = read_header(ctx, json_root(self->header), from + LENGTH_BYTES + length,
                          size - LENGTH_BYTES - (size_t)length, self);
     if (status != COSET_OK) {
         status = ctx_fail_in(ctx, status, "%s", name);
@@ -266,7 +280,6 @@ coset_status safetensors_decode(coset_ctx *ctx, const void *bytes, size_t size, 
     *file_out = self;
     self = NULL;
 done:
-    json_decref(header);
     safetensors_free(ctx, self);
     return status;
 }
@@ -283,7 +296,7 @@ const safetensors_entry *safetensors_at(const safetensors *self, int64_t index)
 
 const safetensors_entry *safetensors_find(const safetensors *self, const char *name)
 {
-    safetensors_entry wanted = {.name = (char *)(uintptr_t)name};
+    safetensors_entry wanted = {.name = name};
     if (self->n == 0) return NULL;
     return bsearch(&wanted, self->entries, (size_t)self->n, sizeof *self->entries, by_name);
 }
@@ -292,6 +305,6 @@ void safetensors_free(coset_ctx *ctx, safetensors *self)
 {
     if (self == NULL) return;
     ctx_free(ctx, self->entries);
-    arena_free(ctx, &self->names);
+    json_document_free(ctx, self->header);
     ctx_free(ctx, self);
 }

@@ -10,7 +10,7 @@ enum { SAFETENSORS_HEADER = 100 * 1000 * 1000 }; /* most bytes of a header */
 
 /* One tensor, to be written or as it was read; row-major, little-endian. */
 typedef struct safetensors_entry {
-    char *name;
+    const char *name;  /* borrowed */
     coset_dtype dtype; /* one of those that the format knows */
     shape shape;
     const void *data; /* not aligned when it was read */

@@ -1,0 +1,628 @@
+/* Plans: round trips, damage, caps. */
+#include "support/files.h"
+#include "support/plans.h"
+
+#include "base/digest.h"
+#include "base/json_reader.h"
+#include "lump/plan_format.h"
+#include "lump/safetensors.h"
+
+static counted_memory memory;
+static coset_ctx *ctx;
+
+static int start(void **state)
+{
+    (void)state;
+    ctx = counted_ctx(&memory, 1);
+    files_start("plan");
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    counted_ctx_end(ctx, &memory);
+    return 0;
+}
+
+static void expect_error(coset_status status, coset_status expected, const char *text)
+{
+    if (status != expected || strstr(coset_ctx_error(ctx), text) == NULL)
+        fail_msg("%s, \"%s\"; expected %s, \"%s\"", coset_status_name(status), coset_ctx_error(ctx),
+                 coset_status_name(expected), text);
+}
+
+static void ok(coset_status status)
+{
+    if (status != COSET_OK) fail_msg("%s: %s", coset_status_name(status), coset_ctx_error(ctx));
+}
+
+/* ---- both files ---------------------------------------------------------------------------------- */
+
+static void round_trips_are_exact(void **state)
+{
+    (void)state;
+    rng random = rng_seed(1, 0);
+    for (int round = 0; round < 60; round++) {
+        coset_plan *plan = plans_random(ctx, &random, round % 7, round % 3), *back = NULL;
+        ok(plan_save(ctx, plan, "plan.json"));
+        ok(plan_load(ctx, "plan.json", &back));
+        plans_same(plan, back);
+        plan_free(ctx, plan);
+        plan_free(ctx, back);
+    }
+    assert_int_equal(files_count("."), 2);
+}
+
+/* A saved plan is the same bytes each time, and so is one that was read back. */
+static void saving_is_deterministic(void **state)
+{
+    (void)state;
+    rng random = rng_seed(2, 0);
+    coset_plan *plan = plans_random(ctx, &random, 5, 2), *back = NULL;
+    ok(plan_save(ctx, plan, "a.json"));
+    ok(plan_load(ctx, "a.json", &back));
+    assert_int_equal(mkdir("again", 0777), 0);
+    ok(plan_save(ctx, back, "again/a.json"));
+    const char *names[2][2] = {{"a.json", "again/a.json"},
+                               {"a.safetensors", "again/a.safetensors"}};
+    for (int f = 0; f < 2; f++) {
+        size_t first = 0, second = 0;
+        char *a = files_get(names[f][0], &first), *b = files_get(names[f][1], &second);
+        assert_int_equal(first, second);
+        assert_memory_equal(a, b, first);
+        free(a);
+        free(b);
+    }
+    plan_free(ctx, plan);
+    plan_free(ctx, back);
+}
+
+static void unknown_measures_are_null(void **state)
+{
+    (void)state;
+    coset_plan *plan = plans_empty(ctx, 1, 0);
+    plan->groups[0].height = (double)INFINITY;
+    ok(plan_save(ctx, plan, "null.json"));
+    char *text = files_get("null.json", NULL);
+    assert_non_null(strstr(text, "\"height\":null,\"error\":null"));
+    free(text);
+    plan_free(ctx, plan);
+}
+
+static void matrices_lie_beside_the_plan(void **state)
+{
+    (void)state;
+    const char *cases[][2] = {{"p.json", "p.safetensors"},
+                              {"a.b/p", "a.b/p.safetensors"},
+                              {"p.tar.gz", "p.tar.safetensors"},
+                              {".p", ".p.safetensors"},
+                              {"/x/.p.json", "/x/.p.safetensors"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *path = NULL;
+        ok(plan_matrices_path(ctx, cases[i][0], &path));
+        assert_string_equal(path, cases[i][1]);
+        ctx_free(ctx, path);
+    }
+    char *path = NULL;
+    expect_error(plan_matrices_path(ctx, "x/p.safetensors", &path), COSET_EARGUMENT, "x/p.safe");
+    assert_null(path);
+}
+
+static void names_must_be_text(void **state)
+{
+    (void)state;
+    coset_plan *plan = plans_empty(ctx, 1, 0);
+    ctx_free(ctx, plan->groups[0].name);
+    plan->groups[0].name = plans_text(ctx, "a\xff");
+    expect_error(plan_save(ctx, plan, "bytes.json"), COSET_EARGUMENT, "not UTF-8");
+    assert_int_equal(access("bytes.json", F_OK), -1);
+    assert_int_equal(access("bytes.safetensors", F_OK), -1);
+    plan_free(ctx, plan);
+}
+
+/* A failed save leaves both old files. */
+static void a_failed_save_changes_nothing(void **state)
+{
+    (void)state;
+    coset_plan *plan = plans_empty(ctx, 1, 0);
+    assert_int_equal(mkdir("folder.json", 0777), 0);
+    files_put_text("folder.safetensors", "old");
+    expect_error(plan_save(ctx, plan, "folder.json"), COSET_EIO, "folder.json: is a folder");
+    files_expect("folder.safetensors", "old");
+    assert_int_equal(mkdir("other.safetensors", 0777), 0);
+    files_put_text("other.json", "old");
+    expect_error(plan_save(ctx, plan, "other.json"), COSET_EIO, "other.safetensors: is a folder");
+    files_expect("other.json", "old");
+    expect_error(plan_save(ctx, plan, "absent/p.json"), COSET_EIO, "absent/p");
+    plan_free(ctx, plan);
+}
+
+static void matrices_must_be_those_of_the_plan(void **state)
+{
+    (void)state;
+    rng random = rng_seed(3, 0);
+    coset_plan *plan = plans_random(ctx, &random, 3, 1), *back = NULL;
+    ok(plan_save(ctx, plan, "m.json"));
+    size_t size = 0;
+    char *bytes = files_get("m.safetensors", &size);
+    bytes[size - 1] ^= 1;
+    files_put("m.safetensors", bytes, size);
+    expect_error(plan_load(ctx, "m.json", &back), COSET_EFORMAT, "m.json: 'm.safetensors' is not");
+    bytes[size - 1] ^= 1;
+    files_put("elsewhere", bytes, size);
+    free(bytes);
+    assert_int_equal(unlink("m.safetensors"), 0);
+    assert_int_not_equal(plan_load(ctx, "m.json", &back), COSET_OK);
+    assert_int_equal(symlink("elsewhere", "m.safetensors"), 0);
+    assert_int_not_equal(plan_load(ctx, "m.json", &back), COSET_OK);
+    assert_null(back);
+    plan_free(ctx, plan);
+    const char *outside[] = {"../m.safetensors", "/etc/passwd", "x/y", "", "."};
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 "{\"format\":\"coset-plan\",\"version\":1,\"matrices\":\"%s\","
+                 "\"matrices_sha256\":\"\",\"model_sha256\":\"\",\"groups\":[]}",
+                 outside[i]);
+        files_put_text("outside.json", text);
+        assert_int_not_equal(plan_load(ctx, "outside.json", &back), COSET_OK);
+        assert_non_null(strstr(coset_ctx_error(ctx), "outside.json"));
+        assert_null(back);
+    }
+    expect_error(plan_load(ctx, "nowhere.json", &back), COSET_EIO, "nowhere.json");
+}
+
+/* ---- damage ---------------------------------------------------------------------------------------- */
+
+/* Decodes from a copy that ends where the bytes end, so that sanitizers see every overrun. */
+static coset_status decode(const char *json, size_t json_size, const char *data, size_t data_size,
+                           coset_plan **plan_out)
+{
+    char *a = malloc(json_size + 1), *b = malloc(data_size + 1);
+    assert_true(a != NULL && b != NULL);
+    char *from_a = a + 1, *from_b = b + 1; /* not aligned */
+    if (json_size > 0) memcpy(from_a, json, json_size);
+    if (data_size > 0) memcpy(from_b, data, data_size);
+    coset_status status =
+        plan_decode(ctx, from_a, json_size, from_b, data_size, "plan.json", plan_out);
+    free(a);
+    free(b);
+    return status;
+}
+
+/* A clean error, or a plan that is sound. */
+static bool survives(const char *json, size_t json_size, const char *data, size_t data_size)
+{
+    coset_plan *plan = NULL;
+    coset_status status = decode(json, json_size, data, data_size, &plan);
+    assert_true((status == COSET_OK) == (plan != NULL));
+    assert_true(status == COSET_OK || coset_ctx_error(ctx)[0] != '\0');
+    for (int64_t g = 0; plan != NULL && g < plan->n_groups; g++)
+        if (plan->groups[g].map != NULL) ok(lumping_check(ctx, plan->groups[g].map));
+    plan_free(ctx, plan);
+    return status == COSET_OK;
+}
+
+static void damage_is_refused_or_harmless(void **state)
+{
+    (void)state;
+    rng random = rng_seed(4, 0);
+    coset_plan *plan = plans_random(ctx, &random, 6, 2);
+    ok(plan_save(ctx, plan, "d.json"));
+    plan_free(ctx, plan);
+    size_t sizes[2];
+    char *files[2] = {files_get("d.json", &sizes[0]), files_get("d.safetensors", &sizes[1])};
+    assert_true(survives(files[0], sizes[0], files[1], sizes[1]));
+    for (int f = 0; f < 2; f++)
+        for (size_t cut = 0; cut < sizes[f]; cut++) {
+            size_t now[2] = {sizes[0], sizes[1]};
+            now[f] = cut;
+            /* All but the newline at the end of the JSON is needed. */
+            if (f == 0 && cut == sizes[0] - 1) continue;
+            assert_false(survives(files[0], now[0], files[1], now[1]));
+        }
+    int accepted = 0;
+    for (int flip = 0; flip < 10000; flip++) {
+        int f = flip % 2;
+        size_t at = (size_t)rng_below(&random, (int64_t)sizes[f]);
+        char bit = (char)(1 << rng_below(&random, 8));
+        files[f][at] ^= bit;
+        accepted += survives(files[0], sizes[0], files[1], sizes[1]);
+        files[f][at] ^= bit;
+    }
+    printf("10000 flipped bits: %d plans still sound, the others refused\n", accepted);
+    free(files[0]);
+    free(files[1]);
+}
+
+/* Bytes of a safetensors file with this header and so many zero bytes of data. */
+static char *tensors(const char *header, size_t data, size_t *size_out)
+{
+    size_t length = strlen(header);
+    char *bytes = calloc(8 + length + data + 1, 1);
+    assert_non_null(bytes);
+    for (int b = 0; b < 8; b++) bytes[b] = (char)((uint64_t)length >> 8 * b);
+    memcpy(bytes + 8, header, length);
+    *size_out = 8 + length + data;
+    return bytes;
+}
+
+#define PLAN(rest) "{\"format\":\"coset-plan\",\"version\":1,\"model_sha256\":\"\"" rest "}"
+#define GROUP(rest) PLAN(",\"groups\":[{\"name\":\"g\",\"units\":2" rest "}]")
+#define MAP                                                                                        \
+    "{\"group.0.reduce\":{\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[0,16]},"               \
+    "\"group.0.scale\":{\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[16,32]}}"
+
+static const struct {
+    const char *json;
+    coset_status status;
+    const char *text;
+} plans[] = {
+    {"", COSET_EFORMAT, "plan.json"},
+    {"[]", COSET_EFORMAT, "object"},
+    {"3", COSET_EFORMAT, "plan.json: line 1"},
+    {"{\"a\":1,\"a\":2}", COSET_EFORMAT, "repeated key"},
+    {"{} x", COSET_EFORMAT, "something follows"},
+    {"{\"\x1b\":1}", COSET_EFORMAT, "plan.json: line 1"},
+    {"{}", COSET_EFORMAT, "not a plan"},
+    {"{\"format\":\"coset-plan\",\"version\":0}", COSET_EFORMAT, "version"},
+    {"{\"format\":\"coset-plan\",\"version\":1.0}", COSET_EFORMAT, "version"},
+    {"{\"format\":\"coset-plan\",\"version\":2}", COSET_EUNSUPPORTED, "version 2"},
+    {"{\"format\":\"coset-plan\",\"version\":1}", COSET_EFORMAT, "model_sha256"},
+    {PLAN(""), COSET_EFORMAT, "groups"},
+    {PLAN(",\"groups\":{}"), COSET_EFORMAT, "groups"},
+    {PLAN(",\"groups\":[],\"masks\":3"), COSET_EFORMAT, "masks"},
+    {PLAN(",\"groups\":[3]"), COSET_EFORMAT, "plan.json: group 0: is not an object"},
+    {PLAN(",\"groups\":[{\"name\":1}]"), COSET_EFORMAT, "name"},
+    {PLAN(",\"groups\":[{\"name\":\"g\",\"units\":-1}]"), COSET_EFORMAT, "units"},
+    {PLAN(",\"groups\":[{\"name\":\"g\",\"units\":1e3}]"), COSET_EFORMAT, "units"},
+    {GROUP(",\"method\":4"), COSET_EFORMAT, "method"},
+    {GROUP(",\"height\":\"x\""), COSET_EFORMAT, "height"},
+    {GROUP(",\"height\":1e999"), COSET_EFORMAT, "too large"},
+    {GROUP(",\"kept\":[0]"), COSET_EFORMAT, "kept"},
+    {GROUP(",\"kept\":[],\"blocks\":[-1,-1]"), COSET_EFORMAT, "kept"},
+    {GROUP(",\"kept\":[0,1,2],\"blocks\":[0,1]"), COSET_EFORMAT, "kept"},
+    {GROUP(",\"kept\":[0],\"blocks\":[0]"), COSET_EFORMAT, "blocks"},
+    {GROUP(",\"kept\":[0],\"blocks\":[0,0.5]"), COSET_EFORMAT, "entry 1 of \"blocks\""},
+    {GROUP(",\"kept\":[0],\"blocks\":[0,1]"), COSET_EFORMAT, "block 1 of 1"},
+    {GROUP(",\"kept\":[0],\"blocks\":[0,-2]"), COSET_EFORMAT, "block -2"},
+    {GROUP(",\"kept\":[1],\"blocks\":[0,-1]"), COSET_EFORMAT, "does not lie in the block"},
+    {GROUP(",\"kept\":[1,0],\"blocks\":[0,1]"), COSET_EFORMAT, "does not lie"},
+    {GROUP(",\"kept\":[0,0],\"blocks\":[0,0]"), COSET_EFORMAT, "ascend"},
+    {GROUP(",\"kept\":[9223372036854775807],\"blocks\":[0,0]"), COSET_EFORMAT, "ascend"},
+    {GROUP(",\"kept\":[9223372036854775808],\"blocks\":[0,0]"), COSET_EFORMAT, "too large"},
+    {PLAN(",\"groups\":[],\"masks\":[{\"weight\":\"w\",\"elements\":3}]"), COSET_EFORMAT,
+     "mask.0.keep"},
+    {PLAN(",\"groups\":[],\"masks\":[[]]"), COSET_EFORMAT, "plan.json: mask 0"},
+};
+
+static void damaged_plans_are_named(void **state)
+{
+    (void)state;
+    size_t size = 0;
+    char *data = tensors(MAP, 32, &size);
+    coset_plan *plan = NULL;
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        expect_error(decode(plans[i].json, strlen(plans[i].json), data, size, &plan),
+                     plans[i].status, plans[i].text);
+        assert_null(plan);
+        assert_null(strpbrk(coset_ctx_error(ctx), "\n\x1b"));
+    }
+    const char *fine = GROUP(",\"kept\":[0],\"blocks\":[0,-1],\"new\":[{}]");
+    ok(decode(fine, strlen(fine), data, size, &plan));
+    assert_true(plan->groups[0].map->k == 1 && plan->n_masks == 0 && plan->method == NULL);
+    plan_free(ctx, plan);
+    plan = NULL;
+    data[size - 1] = 0x7f; /* NaN */
+    data[size - 2] = (char)0xf8;
+    expect_error(decode(fine, strlen(fine), data, size, &plan), COSET_ENUMERIC, "not finite");
+    free(data);
+    const char *wrong[] = {
+        "{}", "{\"group.0.reduce\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+        "{\"group.0.reduce\":{\"dtype\":\"F64\",\"shape\":[1,2],\"data_offsets\":[0,16]}}",
+        "{\"group.0.reduce\":{\"dtype\":\"F64\",\"shape\":[3],\"data_offsets\":[0,24]}}"};
+    const size_t lengths[] = {0, 8, 16, 24};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        data = tensors(wrong[i], lengths[i], &size);
+        expect_error(decode(fine, strlen(fine), data, size, &plan), COSET_EFORMAT,
+                     "'group.0.reduce' of type F64 and shape [2]");
+        free(data);
+    }
+}
+
+static void masks_hold_zeros_and_ones(void **state)
+{
+    (void)state;
+    const char *json = PLAN(",\"groups\":[],\"masks\":[{\"weight\":\"w\",\"elements\":3}]");
+    size_t size = 0;
+    coset_plan *plan = NULL;
+    char *data = tensors(
+        "{\"mask.0.keep\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,3]}}", 3, &size);
+    data[size - 1] = 1;
+    ok(decode(json, strlen(json), data, size, &plan));
+    assert_true(plan->masks[0].keep[1] == 0 && plan->masks[0].keep[2] == 1);
+    plan_free(ctx, plan);
+    data[size - 1] = 2;
+    expect_error(decode(json, strlen(json), data, size, &plan), COSET_EFORMAT, "mask 0");
+    free(data);
+}
+
+/* ---- safetensors ------------------------------------------------------------------------------------ */
+
+#define TENSOR(dtype, dims, from, to)                                                              \
+    "{\"dtype\":\"" dtype "\",\"shape\":[" dims "],\"data_offsets\":[" from "," to "]}"
+
+static const struct {
+    const char *header;
+    size_t data;
+    coset_status status;
+    const char *text;
+} headers[] = {
+    {"", 0, COSET_EFORMAT, "line 1"},
+    {"[]", 0, COSET_EFORMAT, "object"},
+    {"{\"a\":3}", 0, COSET_EFORMAT, "'a' has no dtype"},
+    {"{\"a\":{\"dtype\":\"F64\"}}", 0, COSET_EFORMAT, "no shape"},
+    {"{\"a\":{\"dtype\":\"F64\",\"shape\":[1]}}", 8, COSET_EFORMAT, "data_offsets"},
+    {"{\"a\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,8,8]}}", 8, COSET_EFORMAT,
+     "data_offsets"},
+    {"{\"a\":" TENSOR("F65", "1", "0", "8") "}", 8, COSET_EUNSUPPORTED, "'F65'"},
+    {"{\"a\":" TENSOR("F64", "1.0", "0", "8") "}", 8, COSET_EFORMAT, "dimension 0"},
+    {"{\"a\":" TENSOR("F64", "1,-1", "0", "8") "}", 8, COSET_EFORMAT, "dimension 1"},
+    {"{\"a\":" TENSOR("U8", "1,1,1,1,1,1,1,1,1", "0", "1") "}", 1, COSET_ELIMIT, "rank 9"},
+    {"{\"a\":" TENSOR("F64", "2", "0", "8") "}", 8, COSET_EFORMAT, "needs 16 bytes, not 8"},
+    {"{\"a\":" TENSOR("F64", "1", "0", "9") "}", 9, COSET_EFORMAT, "needs 8 bytes, not 9"},
+    {"{\"a\":" TENSOR("F64", "4294967296,4294967296", "0", "0") "}", 0, COSET_ELIMIT, ""},
+    {"{\"a\":" TENSOR("F64", "9223372036854775807,2", "0", "8") "}", 8, COSET_ELIMIT, ""},
+    {"{\"a\":" TENSOR("U8", "8", "-8", "0") "}", 8, COSET_EFORMAT, "claims bytes -8"},
+    {"{\"a\":" TENSOR("U8", "8", "8", "0") "}", 8, COSET_EFORMAT, "claims bytes 8 to 0"},
+    {"{\"a\":" TENSOR("U8", "8", "1", "9") "}", 8, COSET_EFORMAT, "claims bytes 1 to 9"},
+    {"{\"a\":" TENSOR("U8", "8", "0", "9223372036854775807") "}", 8, COSET_EFORMAT, "claims"},
+    {"{\"a\":" TENSOR("U8", "8", "1", "9") "}", 9, COSET_EFORMAT, "begins at byte 1"},
+    {"{\"a\":" TENSOR("U8", "8", "0", "8") "}", 9, COSET_EFORMAT, "1 bytes belong to no tensor"},
+    {"{}", 1, COSET_EFORMAT, "1 bytes belong to no tensor"},
+    {"{\"a\":" TENSOR("U8", "8", "0", "8") ",\"b\":" TENSOR("U8", "8", "4", "12") "}", 12,
+     COSET_EFORMAT, "'b' begins at byte 4"},
+    {"{\"b\":" TENSOR("U8", "8", "0", "8") ",\"a\":" TENSOR("U8", "8", "0", "8") "}", 8,
+     COSET_EFORMAT, "begins at byte 0"},
+    {"{\"a\":" TENSOR("U8", "4", "0", "4") ",\"b\":" TENSOR("U8", "4", "5", "9") "}", 9,
+     COSET_EFORMAT, "'b' begins at byte 5"},
+    {"{\"a\":" TENSOR("U8", "4", "0", "4") ",\"a\":" TENSOR("U8", "4", "4", "8") "}", 8,
+     COSET_EFORMAT, "repeated key"},
+};
+
+static void damaged_safetensors_are_named(void **state)
+{
+    (void)state;
+    safetensors *file = NULL;
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        char *bytes = tensors(headers[i].header, headers[i].data, &size);
+        expect_error(safetensors_decode(ctx, bytes, size, "x.safetensors", &file),
+                     headers[i].status, headers[i].text);
+        assert_non_null(strstr(coset_ctx_error(ctx), "x.safetensors"));
+        assert_null(file);
+        free(bytes);
+    }
+    char *bytes = tensors("{}", 0, &size);
+    for (size_t cut = 0; cut < 10; cut++)
+        assert_int_not_equal(safetensors_decode(ctx, bytes, cut, "x", &file), COSET_OK);
+    bytes[0] = 3;
+    expect_error(safetensors_decode(ctx, bytes, size, "x", &file), COSET_EFORMAT, "3 bytes");
+    free(bytes);
+}
+
+static void safetensors_in_any_order(void **state)
+{
+    (void)state;
+    safetensors *file = NULL;
+    size_t size = 0;
+    char *bytes =
+        tensors("{\"__metadata__\":{\"format\":\"pt\"},\"b\":" TENSOR(
+                    "U8", "2,2", "2",
+                    "6") ",\"empty\":" TENSOR("F64", "0,3", "2",
+                                              "2") ",\"a\":" TENSOR("BF16", "", "0", "2") "}   \n",
+                6, &size);
+    ok(safetensors_decode(ctx, bytes, size, "x", &file));
+    assert_int_equal(safetensors_count(file), 3);
+    const safetensors_entry *a = safetensors_find(file, "a"), *b = safetensors_find(file, "b");
+    assert_true(a->dtype == COSET_BF16 && a->shape.rank == 0 && a->bytes == 2);
+    assert_true(a->data == bytes + size - 6 && b->data == bytes + size - 4);
+    assert_string_equal(safetensors_at(file, 0)->name, "a");
+    assert_int_equal(safetensors_find(file, "empty")->bytes, 0);
+    assert_null(safetensors_find(file, "__metadata__"));
+    assert_null(safetensors_find(file, "c"));
+    safetensors_free(ctx, file);
+    bytes = (free(bytes), tensors("{}", 0, &size));
+    ok(safetensors_decode(ctx, bytes, size, "x", &file));
+    assert_null(safetensors_find(file, "a"));
+    safetensors_free(ctx, file);
+    free(bytes);
+}
+
+static void safetensors_data_is_aligned(void **state)
+{
+    (void)state;
+    const double values[3] = {1, -0.0, 5e-324};
+    char digest_text[DIGEST_TEXT], found[DIGEST_TEXT];
+    for (int length = 1; length <= 9; length++) {
+        char name[10] = "aaaaaaaaa";
+        name[length] = '\0';
+        safetensors_entry entry = {name, COSET_F64, {1, {3}}, values, sizeof values};
+        file_writer *writer = NULL;
+        safetensors *file = NULL;
+        ok(file_writer_open(ctx, "aligned", &writer));
+        ok(safetensors_put(ctx, writer, &entry, 1, "test", digest_text));
+        ok(file_writer_commit(writer));
+        ok(file_digest_of(ctx, "aligned", found));
+        assert_string_equal(digest_text, found);
+        size_t size = 0;
+        char *bytes = files_get("aligned", &size);
+        ok(safetensors_decode(ctx, bytes, size, "aligned", &file));
+        const safetensors_entry *back = safetensors_find(file, name);
+        assert_int_equal(((const char *)back->data - bytes) % 8, 0);
+        assert_memory_equal(back->data, values, sizeof values);
+        safetensors_free(ctx, file);
+        free(bytes);
+    }
+    safetensors_entry text = {(char[]){"t"}, COSET_STRING, {1, {0}}, values, 0};
+    file_writer *writer = NULL;
+    ok(file_writer_open(ctx, "text", &writer));
+    expect_error(safetensors_put(ctx, writer, &text, 1, "test", digest_text), COSET_EUNSUPPORTED,
+                 "'t'");
+    file_writer_abort(writer);
+}
+
+/* ---- caps, just under and just over ------------------------------------------------------------------ */
+
+/* {"x":OPEN BODY CLOSE} with BODY repeated. */
+static char *repeated(const char *open, const char *body, int64_t times, const char *close)
+{
+    size_t a = strlen(open), b = strlen(body);
+    char *text = malloc(a + b * (size_t)times + strlen(close) + 16), *at = text;
+    assert_non_null(text);
+    at += sprintf(at, "{\"x\":%s", open);
+    for (int64_t i = 0; i < times; i++, at += b) memcpy(at, body, b);
+    sprintf(at, "%s}", close);
+    return text;
+}
+
+static coset_status parse(char *text)
+{
+    json_document *json = NULL;
+    coset_status status = json_read(ctx, text, strlen(text), "cap.json", &json);
+    assert_true((status == COSET_OK) == (json != NULL));
+    json_document_free(ctx, json);
+    free(text);
+    return status;
+}
+
+static void nesting_is_capped(void **state)
+{
+    (void)state;
+    for (int deep = JSON_MAX_NESTING - 1; deep <= JSON_MAX_NESTING + 1; deep++) {
+        char close[128] = "";
+        memset(close, ']', (size_t)deep - 1);
+        coset_status status = parse(repeated("", "[", deep - 1, close));
+        assert_int_equal(status, deep <= JSON_MAX_NESTING ? COSET_OK : COSET_ELIMIT);
+    }
+    /* Without an end, as deep as the file is long. */
+    assert_int_equal(parse(repeated("", "[", 1 << 20, "")), COSET_ELIMIT);
+    assert_int_equal(parse(repeated("", "{\"a\":", 1 << 20, "")), COSET_ELIMIT);
+    assert_int_equal(parse(repeated("\"", "[", 1000, "\"")), COSET_OK); /* text nests nothing */
+    assert_int_equal(parse(repeated("\"\\\"", "[", 1000, "\"")), COSET_OK);
+}
+
+static void values_are_capped(void **state)
+{
+    (void)state;
+    /* The object, the list and its first entry are counted already. */
+    const int64_t most = JSON_MAX_VALUES - 3;
+    assert_int_equal(parse(repeated("[0", ",0", most, "]")), COSET_OK);
+    assert_int_equal(parse(repeated("[0", ",0", most + 1, "]")), COSET_ELIMIT);
+}
+
+static void strings_are_capped(void **state)
+{
+    (void)state;
+    for (int64_t n = JSON_MAX_STRING; n <= JSON_MAX_STRING + 1; n++) {
+        coset_status expected = n == JSON_MAX_STRING ? COSET_OK : COSET_ELIMIT;
+        assert_int_equal(parse(repeated("\"", "a", n, "\"")), expected);
+        assert_int_equal(parse(repeated("\"", "\\u0001", n, "\"")), expected);
+        assert_int_equal(parse(repeated("1,\"", "a", n, "\":1")), expected);
+    }
+    /* Characters of four bytes, of which the last reaches over the cap. */
+    assert_int_equal(parse(repeated("\"a", "\xf0\x9f\x98\x80", JSON_MAX_STRING / 4, "\"")),
+                     COSET_ELIMIT);
+    assert_int_equal(parse(repeated("\"", "\\ud83d\\ude00", JSON_MAX_STRING / 4, "\"")), COSET_OK);
+}
+
+static void headers_are_capped(void **state)
+{
+    (void)state;
+    for (uint64_t length = SAFETENSORS_HEADER; length <= SAFETENSORS_HEADER + 1; length++) {
+        char *bytes = malloc(8 + length);
+        safetensors *file = NULL;
+        assert_non_null(bytes);
+        memset(bytes, ' ', 8 + length);
+        memcpy(bytes, &length, 8);
+        memcpy(bytes + 8, "{}", 2);
+        coset_status status = safetensors_decode(ctx, bytes, 8 + length, "big", &file);
+        assert_int_equal(status, length <= SAFETENSORS_HEADER ? COSET_OK : COSET_ELIMIT);
+        safetensors_free(ctx, file);
+        free(bytes);
+    }
+}
+
+static void entries_are_capped(void **state)
+{
+    (void)state;
+    for (int64_t n = PLAN_ENTRIES; n <= PLAN_ENTRIES + 1; n++) {
+        coset_status expected = n <= PLAN_ENTRIES ? COSET_OK : COSET_ELIMIT;
+        coset_plan *plan = plans_empty(ctx, n, 0), *back = NULL;
+        assert_int_equal(plan_save(ctx, plan, "many.json"), expected);
+        plan_free(ctx, plan);
+        char *text = malloc((size_t)n * 24 + 128);
+        assert_non_null(text);
+        char *at = text + sprintf(text, "{\"format\":\"coset-plan\",\"version\":1,"
+                                        "\"model_sha256\":\"\",\"groups\":[");
+        for (int64_t g = 0; g < n; g++)
+            at += sprintf(at, "%s{\"name\":\"\",\"units\":1}", g > 0 ? "," : "");
+        at += sprintf(at, "]}");
+        size_t size = 0;
+        char *data = tensors("{}", 0, &size);
+        assert_int_equal(decode(text, (size_t)(at - text), data, size, &back), expected);
+        plan_free(ctx, back);
+        free(text);
+        free(data);
+    }
+    coset_plan *back = NULL;
+    ok(plan_load(ctx, "many.json", &back));
+    assert_int_equal(back->n_groups, PLAN_ENTRIES);
+    plan_free(ctx, back);
+}
+
+static void units_are_capped(void **state)
+{
+    (void)state;
+    const int64_t most = PLAN_UNITS / 2;
+    for (int64_t n = most; n <= most + 1; n++) {
+        coset_plan *plan = plans_empty(ctx, 1, 0), *back = NULL;
+        plan->groups[0].units = n;
+        ok(lumping_identity(ctx, n, &plan->groups[0].map));
+        coset_status status = plan_save(ctx, plan, "wide.json");
+        assert_int_equal(status, n == most ? COSET_OK : COSET_ELIMIT);
+        if (n == most) {
+            ok(plan_load(ctx, "wide.json", &back));
+            plans_same(plan, back);
+            plan_free(ctx, back);
+        }
+        plan_free(ctx, plan);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(round_trips_are_exact, start, end),
+        cmocka_unit_test_setup_teardown(saving_is_deterministic, start, end),
+        cmocka_unit_test_setup_teardown(unknown_measures_are_null, start, end),
+        cmocka_unit_test_setup_teardown(matrices_lie_beside_the_plan, start, end),
+        cmocka_unit_test_setup_teardown(names_must_be_text, start, end),
+        cmocka_unit_test_setup_teardown(a_failed_save_changes_nothing, start, end),
+        cmocka_unit_test_setup_teardown(matrices_must_be_those_of_the_plan, start, end),
+        cmocka_unit_test_setup_teardown(damage_is_refused_or_harmless, start, end),
+        cmocka_unit_test_setup_teardown(damaged_plans_are_named, start, end),
+        cmocka_unit_test_setup_teardown(masks_hold_zeros_and_ones, start, end),
+        cmocka_unit_test_setup_teardown(damaged_safetensors_are_named, start, end),
+        cmocka_unit_test_setup_teardown(safetensors_in_any_order, start, end),
+        cmocka_unit_test_setup_teardown(safetensors_data_is_aligned, start, end),
+        cmocka_unit_test_setup_teardown(nesting_is_capped, start, end),
+        cmocka_unit_test_setup_teardown(values_are_capped, start, end),
+        cmocka_unit_test_setup_teardown(strings_are_capped, start, end),
+        cmocka_unit_test_setup_teardown(headers_are_capped, start, end),
+        cmocka_unit_test_setup_teardown(entries_are_capped, start, end),
+        cmocka_unit_test_setup_teardown(units_are_capped, start, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
