@@ -18,7 +18,7 @@ all: setup
 	cmake --build build/release
 
 demo: all
-	build/release/coset demo
+	build/release/coset demo -o build/demo
 
 test: setup
 	@$(CONFIGURE) dev $(CMAKE_ARGS)
