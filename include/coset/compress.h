@@ -27,12 +27,13 @@ typedef struct coset_setting {
 } coset_setting;
 
 typedef struct coset_compress_options {
-    const char *method;  /* name from coset_method_name */
+    const char *method; /* name from coset_method_name */
     coset_rule rule;
-    double value;        /* of the rule */
-    const char *recover; /* "none" or a comma list of lift, reconstruct; NULL: lift,reconstruct where
+    double value; /* of the rule */
+    const char
+        *recover;     /* "none" or a comma list of lift, reconstruct; NULL: lift,reconstruct where
                             there is data, else none */
-    int64_t round_to;    /* widths become multiples of this (never over the original); 0, 1: any */
+    int64_t round_to; /* widths become multiples of this (never over the original); 0, 1: any */
     const char *only, *ignore; /* POSIX extended regular expressions against the names of a group's
                                   producing nodes; NULL: no restriction */
     int64_t calib_samples;     /* rows of the training part at most */
@@ -43,7 +44,9 @@ typedef struct coset_compress_options {
 } coset_compress_options;
 
 #define COSET_COMPRESS_OPTIONS_INIT                                                                \
-    {"auto", COSET_RULE_PARAMS, 0.5, NULL, 1, NULL, NULL, 2048, NULL, 0, NULL, NULL}
+    {                                                                                              \
+        "auto", COSET_RULE_PARAMS, 0.5, NULL, 1, NULL, NULL, 2048, NULL, 0, NULL, NULL             \
+    }
 
 /* Compresses a model.
  *   graph       borrowed, unchanged

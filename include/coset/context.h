@@ -43,7 +43,10 @@ typedef struct coset_ctx_options {
     uint64_t seed;                    /* of everything random */
 } coset_ctx_options;
 
-#define COSET_CTX_OPTIONS_INIT {NULL, NULL, NULL, NULL, 0, 0}
+#define COSET_CTX_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        NULL, NULL, NULL, NULL, 0, 0                                                               \
+    }
 
 /* Makes a context.
  *   options  borrowed; NULL for the defaults

@@ -20,20 +20,23 @@ typedef enum coset_layout {
 } coset_layout;
 
 typedef struct coset_data_options {
-    const char *target;    /* tables: column name or 0-based index (negative: from the end; NULL: the
+    const char *target; /* tables: column name or 0-based index (negative: from the end; NULL: the
                               last); .npy and idx: path of y; "none": the data has no y */
-    const char *test;      /* a second file with the test part; NULL: from the first file */
+    const char *test;   /* a second file with the test part; NULL: from the first file */
     coset_layout layout;
-    double scale;          /* multiplies raw x first */
-    const float *mean;     /* per channel, after scale; [n_channels]; NULL: none */
-    const float *std;      /* per channel; NULL: none */
+    double scale;      /* multiplies raw x first */
+    const float *mean; /* per channel, after scale; [n_channels]; NULL: none */
+    const float *std;  /* per channel; NULL: none */
     int64_t n_channels;
-    int standardise;       /* tables: bring every column of x, and a numeric target, to mean 0 and
+    int standardise;   /* tables: bring every column of x, and a numeric target, to mean 0 and
                               deviation 1 of the training part */
-    double test_share;     /* of rows, where the file has no test part; in (0, 1) */
+    double test_share; /* of rows, where the file has no test part; in (0, 1) */
 } coset_data_options;
 
-#define COSET_DATA_OPTIONS_INIT {NULL, NULL, COSET_LAYOUT_AS_IS, 1.0, NULL, NULL, 0, 0, 0.2}
+#define COSET_DATA_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        NULL, NULL, COSET_LAYOUT_AS_IS, 1.0, NULL, NULL, 0, 0, 0.2                                 \
+    }
 
 /* Loads .npz (x_train, y_train, x_test, y_test or x, y), .npy, .csv, .arff, whitespace text (.txt,
  * .dat, .data), idx (.gz or not; a folder with the four MNIST files gives both parts). Categorical

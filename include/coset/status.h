@@ -26,8 +26,8 @@ typedef enum coset_status {
     COSET_EUNSUPPORTED, /* valid input that needs something which is not there */
     COSET_ELIMIT,       /* input exceeds a fixed cap or budget */
     COSET_ENUMERIC,     /* NaN, Inf or a singular system where a finite result is needed */
-    COSET_ETARGET,      /* the requested size or quality was not reached; the best result is there */
-    COSET_ECHECK        /* a check of the result failed */
+    COSET_ETARGET, /* the requested size or quality was not reached; the best result is there */
+    COSET_ECHECK   /* a check of the result failed */
 } coset_status;
 
 /* Name of a status, "COSET_EIO"; a constant string, never NULL. */

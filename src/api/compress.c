@@ -36,7 +36,7 @@ typedef struct job {
     bool *allowed, *allowed_weights;
     char **refused; /* [groups] why a cuttable group may not be cut; NULL */
     bool lift, reconstruct;
-    int64_t *order;  /* training rows: calibration first, then held out */
+    int64_t *order; /* training rows: calibration first, then held out */
     data_view calib, held;
     batch_source source;
     coset_graph_size before;
@@ -111,8 +111,10 @@ static coset_status read_recover(job *self)
     if (text == NULL || strcmp(text, "none") == 0) return COSET_OK;
     while (*text != '\0') {
         size_t length = strcspn(text, ",");
-        if (length == 4 && strncmp(text, "lift", 4) == 0) self->lift = true;
-        else if (length == 11 && strncmp(text, "reconstruct", 11) == 0) self->reconstruct = true;
+        if (length == 4 && strncmp(text, "lift", 4) == 0)
+            self->lift = true;
+        else if (length == 11 && strncmp(text, "reconstruct", 11) == 0)
+            self->reconstruct = true;
         else
             return ctx_fail(self->ctx, COSET_EARGUMENT,
                             "--recover takes none, lift or reconstruct (a comma list), not '%.*s'",
@@ -121,8 +123,8 @@ static coset_status read_recover(job *self)
         if (*text == ',') text++;
     }
     if (self->data == NULL && (self->lift || self->reconstruct))
-        return ctx_fail(self->ctx, COSET_EARGUMENT,
-                        "--recover %s needs calibration data (--data)", self->options->recover);
+        return ctx_fail(self->ctx, COSET_EARGUMENT, "--recover %s needs calibration data (--data)",
+                        self->options->recover);
     return COSET_OK;
 }
 
@@ -385,8 +387,8 @@ done:
 }
 
 /* A plan for the rule; what the user filtered out carries its reason. */
-static coset_status make_plan(job *self, int variant, coset_rule rule, double value,
-                              int64_t budget, outcome *at)
+static coset_status make_plan(job *self, int variant, coset_rule rule, double value, int64_t budget,
+                              outcome *at)
 {
     coset_status status = COSET_OK;
     TRY(plan_new(self->ctx, self->graph, self->groups, &at->plan));
@@ -400,13 +402,14 @@ done:
 }
 
 /* Measured cost of a trial against the rule's budget. */
-static coset_status measured(job *self, const coset_graph *graph, coset_rule rule, int64_t *cost_out)
+static coset_status measured(job *self, const coset_graph *graph, coset_rule rule,
+                             int64_t *cost_out)
 {
     coset_graph_size size;
     coset_status status = coset_graph_measure(self->ctx, graph, &size);
     if (status != COSET_OK) return status;
-    *cost_out = rule == COSET_RULE_MACS ? size.macs
-                                        : (self->calls[0].masks ? size.nonzero : size.params);
+    *cost_out =
+        rule == COSET_RULE_MACS ? size.macs : (self->calls[0].masks ? size.nonzero : size.params);
     return COSET_OK;
 }
 
@@ -504,7 +507,8 @@ static coset_status describe_rule(const job *self, char **text_out)
 {
     static const char *const names[] = {"eps", "ratio", "params", "macs", "max-drop"};
     const coset_compress_options *options = self->options;
-    if (options->plan_in != NULL) return ctx_format(self->ctx, text_out, "plan %s", options->plan_in);
+    if (options->plan_in != NULL)
+        return ctx_format(self->ctx, text_out, "plan %s", options->plan_in);
     if (options->rule == COSET_RULE_EPS)
         return ctx_format(self->ctx, text_out, "eps = %g", options->value);
     return ctx_format(self->ctx, text_out, "%s %s %g%%", names[options->rule],
@@ -566,7 +570,8 @@ done:
     return status;
 }
 
-static coset_status make_report(job *self, const outcome *at, double start, coset_report **report_out)
+static coset_status make_report(job *self, const outcome *at, double start,
+                                coset_report **report_out)
 {
     coset_status status = COSET_OK;
     coset_ctx *ctx = self->ctx;
@@ -614,9 +619,8 @@ static coset_status prepare(job *self)
     TRY(check_options(ctx, self->options));
     if (self->options->plan_in == NULL) {
         TRY(method_require(ctx, self->options->method, &self->method));
-        self->n_variants = self->data != NULL && self->method->n_variants > 1
-                               ? self->method->n_variants
-                               : 1;
+        self->n_variants =
+            self->data != NULL && self->method->n_variants > 1 ? self->method->n_variants : 1;
         TRY(ctx_alloc(ctx, self->n_variants, sizeof *self->calls, &self->calls));
         TRY(ctx_alloc(ctx, self->n_variants, sizeof *self->paths, &self->paths));
         for (int v = 0; v < self->n_variants; v++) {
@@ -655,8 +659,10 @@ static coset_status find_plan(job *self, outcome *at)
                                   .allowed_weights = self->allowed_weights};
         TRY(search_new(&request, &self->paths[v]));
     }
-    if (options->rule == COSET_RULE_MAX_DROP) TRY(follow_max_drop(self, options->value, at));
-    else TRY(follow_rule(self, options->rule, options->value, at));
+    if (options->rule == COSET_RULE_MAX_DROP)
+        TRY(follow_max_drop(self, options->value, at));
+    else
+        TRY(follow_rule(self, options->rule, options->value, at));
     TRY(describe_rule(self, &rule));
     TRY(ctx_strdup(self->ctx, self->method->name, &at->plan->method));
     at->plan->rule = rule;

@@ -21,8 +21,7 @@ coset_status arena_alloc(coset_ctx *ctx, arena *self, int64_t count, size_t size
     arena_block *block = self->head;
     if (block == NULL || block->size - block->used < bytes) {
         size_t capacity = bytes > ARENA_BLOCK / 4 ? bytes : ARENA_BLOCK;
-        coset_status status =
-            ctx_alloc_raw(ctx, (int64_t)(sizeof *block + capacity), 1, &block);
+        coset_status status = ctx_alloc_raw(ctx, (int64_t)(sizeof *block + capacity), 1, &block);
         if (status != COSET_OK) return status;
         block->used = 0;
         block->size = capacity;

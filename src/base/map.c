@@ -40,7 +40,8 @@ static coset_status grow(coset_ctx *ctx, name_map *self)
     return COSET_OK;
 }
 
-coset_status name_map_set(coset_ctx *ctx, name_map *self, const char *key, int64_t value, bool *was_there_out)
+coset_status name_map_set(coset_ctx *ctx, name_map *self, const char *key, int64_t value,
+                          bool *was_there_out)
 {
     if (2 * (self->count + 1) > self->capacity) {
         coset_status status = grow(ctx, self);

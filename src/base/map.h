@@ -13,8 +13,8 @@ typedef struct name_map {
 } name_map;
 
 /* Sets key -> value. *was_there_out (may be NULL) tells whether the key had a value before. */
-COSET_MUST_USE coset_status name_map_set(coset_ctx *ctx, name_map *self, const char *key, int64_t value,
-                                    bool *was_there_out);
+COSET_MUST_USE coset_status name_map_set(coset_ctx *ctx, name_map *self, const char *key,
+                                         int64_t value, bool *was_there_out);
 /* Value of a key, or `otherwise`. */
 int64_t name_map_get(const name_map *self, const char *key, int64_t otherwise);
 void name_map_free(coset_ctx *ctx, name_map *self);

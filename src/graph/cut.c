@@ -32,8 +32,7 @@ coset_status cut_set_ints(op_cut *call, const char *name, const int64_t *values,
     graph_attr fresh = {.name = name, .kind = ATTR_INTS, .changed = true, .ints = values, .n = n};
     if (attr == NULL) return graph_add_attr(call->at.ctx, call->graph, call->node_id, &fresh);
     int64_t *copy = NULL;
-    coset_status status =
-        arena_alloc(call->at.ctx, &call->graph->arena, n, sizeof *copy, &copy);
+    coset_status status = arena_alloc(call->at.ctx, &call->graph->arena, n, sizeof *copy, &copy);
     if (status != COSET_OK) return status;
     if (n > 0) memcpy(copy, values, (size_t)n * sizeof *copy);
     attr->ints = copy;

@@ -144,8 +144,7 @@ static coset_status make_group(finder *self, const int64_t *classes, int64_t n, 
     TRY(fill_slots(self, group));
     for (int32_t s = group->n_slots - 1; s >= 0; s--)
         if (role_produces(group->slots[s].role))
-            group->name =
-                node_label(self->graph, self->out->slots[group->slots[s].slot].node);
+            group->name = node_label(self->graph, self->out->slots[group->slots[s].slot].node);
     group->frozen = labels_frozen(self->out->labels, group->roots[0], &group->frozen_by);
     if (group->frozen == NULL) group->frozen = unusable_weight(self, group);
     if (group->frozen == NULL && n < 2) group->frozen = "it has a single unit";
@@ -271,7 +270,8 @@ static coset_status find_contractions(finder *self)
         for (int32_t i = 0; i < node->n_inputs && at->input < 0; i++)
             if (node->inputs[i] >= 0 && node->inputs[i] != at->weight) at->input = node->inputs[i];
         if (at->input < 0 || graph->values[at->weight].constant == NULL) continue;
-        at->input_axis = unit_axis(out->labels, at->input, labels_of(out->labels, at->input)->rank - 1);
+        at->input_axis =
+            unit_axis(out->labels, at->input, labels_of(out->labels, at->input)->rank - 1);
         at->output_axis =
             unit_axis(out->labels, at->output, labels_of(out->labels, at->output)->rank - 1);
         find_bias(self, at, add_slot);
@@ -294,11 +294,11 @@ static unit_function function_of(const graph_node *node)
     static const struct {
         const char *type;
         unit_function function;
-    } known[] = {{"Relu", UNIT_RELU},       {"LeakyRelu", UNIT_RELU},   {"Tanh", UNIT_ODD},
-                 {"Sigmoid", UNIT_LOGISTIC}, {"Identity", UNIT_IDENTITY},
-                 {"Dropout", UNIT_IDENTITY}, {"Flatten", UNIT_IDENTITY}, {"Reshape", UNIT_IDENTITY},
-                 {"Squeeze", UNIT_IDENTITY}, {"Unsqueeze", UNIT_IDENTITY},
-                 {"Transpose", UNIT_IDENTITY}, {"Concat", UNIT_IDENTITY}};
+    } known[] = {
+        {"Relu", UNIT_RELU},          {"LeakyRelu", UNIT_RELU},     {"Tanh", UNIT_ODD},
+        {"Sigmoid", UNIT_LOGISTIC},   {"Identity", UNIT_IDENTITY},  {"Dropout", UNIT_IDENTITY},
+        {"Flatten", UNIT_IDENTITY},   {"Reshape", UNIT_IDENTITY},   {"Squeeze", UNIT_IDENTITY},
+        {"Unsqueeze", UNIT_IDENTITY}, {"Transpose", UNIT_IDENTITY}, {"Concat", UNIT_IDENTITY}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(node->op_type, known[i].type) == 0) return known[i].function;
     return UNIT_OTHER;

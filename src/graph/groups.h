@@ -17,10 +17,10 @@ typedef struct group_slot {
 /* The scalar function between a group's producers and its consumers, where there is just one. */
 typedef enum unit_function {
     UNIT_IDENTITY,
-    UNIT_RELU,  /* Relu, LeakyRelu: s(a z) = a s(z) for a > 0 */
-    UNIT_ODD,   /* Tanh: s(-z) = -s(z) */
+    UNIT_RELU,     /* Relu, LeakyRelu: s(a z) = a s(z) for a > 0 */
+    UNIT_ODD,      /* Tanh: s(-z) = -s(z) */
     UNIT_LOGISTIC, /* Sigmoid: s(-z) = 1 - s(z) */
-    UNIT_OTHER  /* another function, several, or something between that is not one function */
+    UNIT_OTHER     /* another function, several, or something between that is not one function */
 } unit_function;
 
 typedef struct unit_group {
@@ -39,18 +39,18 @@ typedef struct unit_group {
  * axis of input features, an axis of output units and, for convolutions, further tap axes. */
 typedef struct contraction {
     int32_t node;
-    int32_t weight;  /* value ids */
-    int32_t input;   /* activation x, units along its input_axis */
+    int32_t weight; /* value ids */
+    int32_t input;  /* activation x, units along its input_axis */
     int input_axis;
     int32_t output;  /* y before the bias */
     int32_t result;  /* y after the bias; = output if the bias is part of the node or absent */
     int output_axis; /* of output and result */
     int32_t in_slot, out_slot; /* label slots of the weight's two axes */
-    double scale;    /* W is this times the constant (Gemm's alpha) */
-    int32_t bias;    /* constant with one element per output; -1: none */
-    int32_t bias_slot; /* its label slot; -1: none (a single output needs none) */
-    int32_t bias_node; /* who adds it: the node itself or an Add; -1: none */
-    double bias_scale; /* b is this times the constant (Gemm's beta) */
+    double scale;              /* W is this times the constant (Gemm's alpha) */
+    int32_t bias;              /* constant with one element per output; -1: none */
+    int32_t bias_slot;         /* its label slot; -1: none (a single output needs none) */
+    int32_t bias_node;         /* who adds it: the node itself or an Add; -1: none */
+    double bias_scale;         /* b is this times the constant (Gemm's beta) */
 } contraction;
 
 typedef struct graph_groups {
@@ -61,7 +61,8 @@ typedef struct graph_groups {
     label_set *labels;
     int64_t n_slots;
     const label_slot *slots; /* lent by labels */
-    int32_t *contraction_of; /* [n_slots] contraction whose weight or bias the slot belongs to; -1 */
+    int32_t
+        *contraction_of; /* [n_slots] contraction whose weight or bias the slot belongs to; -1 */
     int32_t *group_of;   /* [labels_count] group of a label class; -1: none */
     int64_t *unit_of;    /* [labels_count] its unit */
     arena arena;

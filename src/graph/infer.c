@@ -28,9 +28,9 @@ typedef struct inference {
     coset_ctx *ctx;
     const coset_graph *graph;
     graph_facts *facts;
-    name_map symbols;     /* symbolic dimension -> size; -1 if two inputs disagree */
-    bool overridden; /* an input has other sizes than the file declares: so may everything else */
-    fact *in, *out;  /* of one node */
+    name_map symbols; /* symbolic dimension -> size; -1 if two inputs disagree */
+    bool overridden;  /* an input has other sizes than the file declares: so may everything else */
+    fact *in, *out;   /* of one node */
     array *in_arrays, *out_arrays;
 } inference;
 

@@ -14,10 +14,12 @@ typedef struct graph_facts graph_facts;
  * file, or unknown. Errors: COSET_EFORMAT naming the node whose inputs do not fit; COSET_EMEMORY. */
 COSET_MUST_USE coset_status graph_infer(coset_ctx *ctx, const coset_graph *graph,
                                         const shape *input_shapes, graph_facts **facts_out);
-const fact *graph_fact(const graph_facts *facts, int32_t value); /* value -1: the fact of an absent input */
+const fact *graph_fact(const graph_facts *facts,
+                       int32_t value); /* value -1: the fact of an absent input */
 void graph_facts_free(coset_ctx *ctx, graph_facts *facts);
 
 /* Fills the in and out facts of a node (arrays of n_inputs and n_outputs facts). */
-void graph_node_facts(const graph_facts *facts, const graph_node *node, fact *in_out, fact *out_out);
+void graph_node_facts(const graph_facts *facts, const graph_node *node, fact *in_out,
+                      fact *out_out);
 
 #endif

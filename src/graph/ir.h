@@ -38,7 +38,7 @@ typedef struct graph_attr {
 typedef struct graph_node {
     const char *name; /* "" if the file gives none */
     const char *op_type;
-    const char *domain; /* "" for ai.onnx */
+    const char *domain;        /* "" for ai.onnx */
     const struct coset_op *op; /* NULL: no such operator here */
     int32_t n_inputs, n_outputs, n_captures, n_attrs;
     int32_t *inputs;   /* value ids; -1: an optional input that is absent */
@@ -51,18 +51,18 @@ typedef struct graph_node {
 
 typedef struct graph_value {
     const char *name;
-    int32_t producer;   /* node id; -1 for graph inputs and initialisers */
-    bool is_input;      /* listed as graph input (an initialiser may be, too) */
+    int32_t producer; /* node id; -1 for graph inputs and initialisers */
+    bool is_input;    /* listed as graph input (an initialiser may be, too) */
     bool is_output;
     bool is_initialiser;
-    coset_dtype dtype;  /* declared in the file, UNDEFINED if not */
-    shape shape;        /* declared in the file */
+    coset_dtype dtype;            /* declared in the file, UNDEFINED if not */
+    shape shape;                  /* declared in the file */
     const char *const *dim_names; /* symbolic dimensions, NULL entries for others; NULL: none */
-    tensor *constant;   /* data of initialisers and Constant nodes, else NULL; owned reference */
-    bool changed;       /* constant differs from the source: encode writes it from here */
+    tensor *constant; /* data of initialisers and Constant nodes, else NULL; owned reference */
+    bool changed;     /* constant differs from the source: encode writes it from here */
     int32_t n_consumers;
     const int32_t *consumers; /* node ids, once per reading input or capture, ascending */
-    const void *source; /* the decoder's own record of an initialiser; NULL: none */
+    const void *source;       /* the decoder's own record of an initialiser; NULL: none */
 } graph_value;
 
 /* What the decoder keeps so that encode can write back everything that the IR does not model. */
@@ -85,7 +85,8 @@ struct coset_graph {
     int32_t *inputs, *outputs;
     int64_t nodes_capacity, values_capacity, inputs_capacity, outputs_capacity;
     arena arena; /* names, attributes, index arrays */
-    name_map names;   /* of the first `named` values; filled when a rewrite first needs a fresh name */
+    name_map
+        names; /* of the first `named` values; filled when a rewrite first needs a fresh name */
     int64_t named;
     graph_source *source;
     bool changed; /* differs from the source bytes */

@@ -103,8 +103,8 @@ coset_status labels_elementwise(op_labels *call, slot_role role)
             self->constant = true;
             continue;
         }
-        *self = (operand){&call->labels[o], &call->in[o].shape,
-                          real->rank - call->labels[o].rank, is_constant(&call->labels[o])};
+        *self = (operand){&call->labels[o], &call->in[o].shape, real->rank - call->labels[o].rank,
+                          is_constant(&call->labels[o])};
         for (int a = 0; a < real->rank && !self->constant; a++)
             if (label_dim(self, a) > 1) result.dims[a] = real->dims[a];
     }
@@ -183,8 +183,12 @@ coset_status labels_by_kernel(op_labels *call, int n_data, unsigned axes_mask)
         }
         label_array wide = {.rank = rank};
         int64_t own[TENSOR_MAX_RANK];
-        for (int a = 0; a < rank; a++)
+        for (int a = 0; a < rank; a++) {
             own[a] = (axes_mask >> a & 1) ? call->in[i].shape.dims[a] : dims[a];
+            if (own[a] >= 0) continue;
+            status = labels_freeze_all(call, "the size of an axis is unknown");
+            goto done;
+        }
         TRY(label_expand(call->set, &call->labels[i], own, &wide));
         in[i] = (array){.dtype = COSET_I64, .shape = {.rank = rank}, .i = wide.ids};
         memcpy(in[i].shape.dims, own, (size_t)rank * sizeof *own);
@@ -214,15 +218,20 @@ coset_status labels_reshape(op_labels *call)
     const label_array *labels = &call->labels[0];
     int64_t wide_dims[TENSOR_MAX_RANK], result_dims[TENSOR_MAX_RANK];
     int i = 0, j = 0;
+    if (!shape_known(from) || !shape_known(to))
+        return labels_freeze_all(call, "it is reshaped and its shape is unknown");
     while (i < from->rank || j < to->rank) {
         /* The next block: the shortest runs of axes on both sides with equal products. */
         int i0 = i, j0 = j;
         int64_t left = i < from->rank ? from->dims[i++] : 1;
         int64_t right = j < to->rank ? to->dims[j++] : 1;
         while (left != right) {
-            if (left < right && i < from->rank) left *= from->dims[i++];
-            else if (right < left && j < to->rank) right *= to->dims[j++];
-            else return labels_freeze_all(call, "it is reshaped with an empty axis");
+            if (left < right && i < from->rank)
+                left *= from->dims[i++];
+            else if (right < left && j < to->rank)
+                right *= to->dims[j++];
+            else
+                return labels_freeze_all(call, "it is reshaped with an empty axis");
         }
         bool varies = false;
         for (int a = i0; a < i; a++) varies = varies || labels->dims[a] > 1;
@@ -278,10 +287,9 @@ coset_status labels_contract(op_labels *call, int x, int x_axis, int w, int w_in
         call->result[0] = result;
         return COSET_OK;
     }
-    TRY(ids_along(call, labels, x_axis, call->in[x].shape.dims[x_axis], &ids));
+    TRY(ids_along(call, labels, x_axis, call->in[w].shape.dims[w_in], &ids));
     TRY(labels_slot(call, w, w_in, SLOT_CONSUMER, ids));
-    if (w_out < 0)
-        return labels_make(call->set, result.rank, NULL, LABEL_FROZEN, &call->result[0]);
+    if (w_out < 0) return labels_make(call->set, result.rank, NULL, LABEL_FROZEN, &call->result[0]);
     int64_t width = call->in[w].shape.dims[w_out];
     TRY(labels_fresh(call->set, width, &first));
     result.dims[out_axis] = width;

@@ -177,8 +177,8 @@ coset_status labels_freeze_all(op_labels *call, const char *reason)
 coset_status labels_slot(op_labels *call, int input, int axis, slot_role role, const int64_t *ids)
 {
     label_set *set = call->set;
-    coset_status status = ctx_reserve(set->ctx, &set->slots, &set->slots_capacity,
-                                      set->n_slots + 1, sizeof *set->slots);
+    coset_status status = ctx_reserve(set->ctx, &set->slots, &set->slots_capacity, set->n_slots + 1,
+                                      sizeof *set->slots);
     if (status != COSET_OK) return status;
     label_slot slot = {.value = call->at.node->inputs[input],
                        .node = call->node_id,
@@ -227,11 +227,11 @@ static coset_status apply_rule(op_labels *call)
     if (op == NULL || op->labels == NULL)
         return labels_freeze_all(call, "the operator has no rule for units");
     for (int i = 0; i < call->at.n_in; i++)
-        if (call->at.node->inputs[i] >= 0 && !shape_known(&call->in[i].shape))
-            return labels_freeze_all(call, "the shape of an input is unknown");
+        if (call->at.node->inputs[i] >= 0 && call->labels[i].rank < 0)
+            return labels_freeze_all(call, "the rank of an input is unknown");
     for (int i = 0; i < call->at.n_out; i++)
-        if (call->at.node->outputs[i] >= 0 && !shape_known(&call->out[i].shape))
-            return labels_freeze_all(call, "the shape of an output is unknown");
+        if (call->at.node->outputs[i] >= 0 && call->out[i].shape.rank < 0)
+            return labels_freeze_all(call, "the rank of an output is unknown");
     return op->labels(call);
 }
 
@@ -246,7 +246,8 @@ static coset_status run_node(label_set *set, int32_t id)
     TRY(ctx_alloc(set->ctx, (int64_t)n_in + n_out, sizeof *labels, &labels));
     graph_node_facts(set->facts, node, facts, facts + n_in);
     for (int32_t i = 0; i < n_in; i++)
-        labels[i] = node->inputs[i] >= 0 ? set->of_value[node->inputs[i]] : (label_array){.rank = -1};
+        labels[i] =
+            node->inputs[i] >= 0 ? set->of_value[node->inputs[i]] : (label_array){.rank = -1};
     for (int32_t i = 0; i < n_out; i++) labels[n_in + i].rank = -1;
     op_labels call = {.at = {set->ctx, node, set->graph->opset, n_in, n_out},
                       .node_id = id,
@@ -256,6 +257,11 @@ static coset_status run_node(label_set *set, int32_t id)
                       .result = labels + n_in,
                       .set = set};
     set->node = id;
+    /* What an operator without inference gives is frozen, but its readers need not be: where the rank of
+     * a reader's output is known all the same (Gemm), so is that of the input. */
+    for (int32_t i = 0; i < n_in; i++)
+        if (node->inputs[i] >= 0 && labels[i].rank < 0 && n_out > 0 && facts[n_in].shape.rank >= 0)
+            TRY(labels_make(set, facts[n_in].shape.rank, NULL, LABEL_FROZEN, &labels[i]));
     if (!all_constant(&call)) {
         TRY(apply_rule(&call));
     } else {

@@ -22,8 +22,8 @@ typedef struct label_array {
 typedef enum slot_role {
     SLOT_PRODUCER, /* output axis of a contraction's weight: rows are linear in the unit (R) */
     SLOT_ADD,      /* additive, unit by unit: biases (R) */
-    SLOT_SCALE,    /* any other unit-by-unit parameter: slopes, scales, statistics (mean of a block) */
-    SLOT_CONSUMER  /* input axis of a contraction's weight (L) */
+    SLOT_SCALE, /* any other unit-by-unit parameter: slopes, scales, statistics (mean of a block) */
+    SLOT_CONSUMER /* input axis of a contraction's weight (L) */
 } slot_role;
 
 /* One axis of one constant whose indices belong to units. */
@@ -101,10 +101,10 @@ typedef struct axis_keep {
 typedef struct op_cut {
     op_node at;
     int32_t node_id;
-    const fact *in, *out;        /* facts before the cut */
-    const axis_keep *keep_in;    /* [n_in] */
-    const axis_keep *keep_out;   /* [n_out] */
-    coset_graph *graph;          /* the graph being rewritten: attributes and inputs may change */
+    const fact *in, *out;      /* facts before the cut */
+    const axis_keep *keep_in;  /* [n_in] */
+    const axis_keep *keep_out; /* [n_out] */
+    coset_graph *graph;        /* the graph being rewritten: attributes and inputs may change */
 } op_cut;
 
 /* Replaces an INTS attribute / a constant input with int64 values (a private copy of the constant

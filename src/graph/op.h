@@ -8,7 +8,8 @@
 typedef struct fact {
     coset_dtype dtype; /* UNDEFINED: unknown */
     shape shape;
-    const array *constant; /* its data if it depends on constants alone and is small or stored, else NULL */
+    const array
+        *constant; /* its data if it depends on constants alone and is small or stored, else NULL */
 } fact;
 
 /* A view of one node for every rule below. Absent optional inputs have dtype UNDEFINED and rank -1. */
@@ -40,8 +41,8 @@ struct op_cut;    /* graph/labels.h */
 
 typedef struct coset_op {
     const char *type;
-    const char *domain;      /* "" for ai.onnx, "com.microsoft" */
-    int since;               /* first opset version at which this row is valid, >= 1 */
+    const char *domain; /* "" for ai.onnx, "com.microsoft" */
+    int since;          /* first opset version at which this row is valid, >= 1 */
     int min_inputs, max_inputs, min_outputs, max_outputs; /* max -1: variadic */
 
     /* Output dtypes and shapes. Unknown inputs give unknown outputs, never an error. Errors: what is

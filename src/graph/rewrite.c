@@ -5,7 +5,8 @@
 #include "graph/ir.h"
 
 /* A name that no value of the graph has, from a stem. Amortised cost: O(1) for each value. */
-static coset_status fresh_name(coset_ctx *ctx, coset_graph *graph, const char *stem, char **name_out)
+static coset_status fresh_name(coset_ctx *ctx, coset_graph *graph, const char *stem,
+                               char **name_out)
 {
     coset_status status = COSET_OK;
     char *name = NULL;

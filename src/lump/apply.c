@@ -12,8 +12,9 @@ typedef struct applier {
     const graph_groups *groups;
     const coset_plan *plan;
     coset_graph *out;
-    axis_map *maps;  /* [n_slots] */
-    double **shifts; /* [n_contractions] what the lumpings' shifts add to its outputs; NULL: nothing */
+    axis_map *maps; /* [n_slots] */
+    double *
+        *shifts; /* [n_contractions] what the lumpings' shifts add to its outputs; NULL: nothing */
     int64_t *shift_size;
 } applier;
 
@@ -93,8 +94,7 @@ static coset_status new_vector(applier *self, int32_t slot_id, tensor **tensor_o
     double scale = index >= 0 ? self->groups->contractions[index].bias_scale : 1;
     if (map->identity && shift == NULL) goto done;
     TRY(axis_reduce(self->ctx, map, old, slot->axis, slot->role != SLOT_ADD, &block));
-    for (int64_t i = 0; shift != NULL && i < block.size; i++)
-        block.values[i] += shift[i] / scale;
+    for (int64_t i = 0; shift != NULL && i < block.size; i++) block.values[i] += shift[i] / scale;
     TRY(finish(self, old, slot->axis, map->new_size, -1, 0, block.values, tensor_out));
 done:
     ctx_free(self->ctx, block.values);
@@ -115,9 +115,8 @@ static coset_status place_constant(applier *self, int32_t value, int32_t node, t
     coset_graph *out = self->out;
     const graph_value *old = &self->graph->values[value];
     if (tensor_find_nonfinite(fresh) >= 0)
-        return ctx_fail(self->ctx, COSET_ENUMERIC,
-                        "%s: the new '%s' is not finite at element %lld", self->graph->name,
-                        old->name, (long long)tensor_find_nonfinite(fresh));
+        return ctx_fail(self->ctx, COSET_ENUMERIC, "%s: the new '%s' is not finite at element %lld",
+                        self->graph->name, old->name, (long long)tensor_find_nonfinite(fresh));
     if (old->n_consumers == 1 && !old->is_output) {
         graph_set_constant(self->ctx, out, value, fresh);
         return COSET_OK;
@@ -243,7 +242,8 @@ static coset_status cut_node(applier *self, int32_t id)
     bool cut = false;
     TRY(ctx_alloc(self->ctx, n, sizeof *keeps, &keeps));
     TRY(ctx_alloc(self->ctx, n, sizeof *facts, &facts));
-    for (int32_t i = 0; i < node->n_inputs; i++) TRY(keep_of(self, node->inputs[i], &keeps[i], &cut));
+    for (int32_t i = 0; i < node->n_inputs; i++)
+        TRY(keep_of(self, node->inputs[i], &keeps[i], &cut));
     for (int32_t i = 0; i < node->n_outputs; i++)
         TRY(keep_of(self, node->outputs[i], &keeps[node->n_inputs + i], &cut));
     if (cut && node->op != NULL && node->op->cut != NULL) {

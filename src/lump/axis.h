@@ -10,10 +10,10 @@ typedef struct axis_map {
     const coset_plan *plan;
     int32_t slot;
     int64_t size, new_size;
-    int64_t *position;  /* [size] new index of index i if it stays, else -1 */
-    int64_t *target;    /* [size] new index that i is added to by R; -1: none */
-    double *weight;     /* [size] with this factor */
-    int32_t n_members;  /* distinct cut groups on the axis */
+    int64_t *position; /* [size] new index of index i if it stays, else -1 */
+    int64_t *target;   /* [size] new index that i is added to by R; -1: none */
+    double *weight;    /* [size] with this factor */
+    int32_t n_members; /* distinct cut groups on the axis */
     const group_slot **members;
     const lumping **maps; /* their lumpings */
     bool identity;

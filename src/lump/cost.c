@@ -201,7 +201,11 @@ static coset_status count_macs(coset_ctx *ctx, cost_model *self, const coset_gra
         op_infer call = {{ctx, node, graph->opset, node->n_inputs, node->n_outputs},
                          known,
                          known + node->n_inputs};
-        self->terms[term].macs += node->op->macs(&call);
+        bool sized = true;
+        for (int64_t i = 0; i < (int64_t)node->n_inputs + node->n_outputs; i++)
+            sized = sized &&
+                    (shape_known(&known[i].shape) || (i < node->n_inputs && node->inputs[i] < 0));
+        if (sized) self->terms[term].macs += node->op->macs(&call);
         ctx_free(ctx, known);
         known = NULL;
     }
@@ -302,8 +306,8 @@ int64_t cost_change(const cost_model *self, cost_kind kind, const int64_t *width
             change += term_params(self, term, widths, group, width) -
                       term_params(self, term, widths, -1, 0);
         else
-            change += term_macs(self, term, widths, group, width) -
-                      term_macs(self, term, widths, -1, 0);
+            change +=
+                term_macs(self, term, widths, group, width) - term_macs(self, term, widths, -1, 0);
     }
     return change;
 }

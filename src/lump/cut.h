@@ -7,11 +7,11 @@
 
 /* What may be cut, and in which steps. */
 typedef struct cut_space {
-    int64_t n;               /* groups */
-    const int64_t *units;    /* [n] */
+    int64_t n;                /* groups */
+    const int64_t *units;     /* [n] */
     const path *const *paths; /* [n] NULL: the group stays whole */
     const cost_model *cost;
-    int64_t round_to;        /* widths are multiples of this, or the group's own; 1: any */
+    int64_t round_to; /* widths are multiples of this, or the group's own; 1: any */
 } cut_space;
 
 /* Nearest allowed width at or above / at or below `width` (at least 1 unit). */

@@ -100,8 +100,10 @@ int64_t path_width(const path *self, double eps)
     if (!(eps >= 0)) return self->n;
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
-        if (self->height[middle] <= eps) high = middle;
-        else low = middle + 1;
+        if (self->height[middle] <= eps)
+            high = middle;
+        else
+            low = middle + 1;
     }
     return high;
 }

@@ -18,15 +18,16 @@ typedef struct path {
     bool sums;         /* blocks by their sums instead of means (METHODS.md 4.3) */
     int64_t *order;    /* [n] the first k stay */
     struct path *choice[2]; /* two paths of which the one with the smaller error at k is taken */
-    double *height;    /* [n + 1] smallest tolerance at which at most k units are left: non-increasing
+    double *height; /* [n + 1] smallest tolerance at which at most k units are left: non-increasing
                           in k, height[n] = 0, height[0] = infinity */
-    double *error;     /* [n + 1] estimated relative output error e^2 with k units left,
+    double *error;  /* [n + 1] estimated relative output error e^2 with k units left,
                           non-increasing in k, error[n] = 0; NULL: the method has no estimate */
 } path;
 
 /* A path of n units without merges or order, heights and errors allocated and zero. Every path is
  * filled by its method and freed by path_free. */
-COSET_MUST_USE coset_status path_new(coset_ctx *ctx, const char *method, int64_t n, path **path_out);
+COSET_MUST_USE coset_status path_new(coset_ctx *ctx, const char *method, int64_t n,
+                                     path **path_out);
 void path_free(coset_ctx *ctx, path *self);
 
 /* Canonical form of units (METHODS.md 4.4): brings incoming rows (n, width; rewritten) to one

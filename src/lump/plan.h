@@ -6,7 +6,7 @@
 #include "lump/lumping.h"
 
 typedef struct plan_group {
-    char *name;    /* of the group, owned */
+    char *name; /* of the group, owned */
     int64_t units;
     lumping *map;  /* NULL: left as it is */
     char *method;  /* which method chose the map; NULL if there is none */
@@ -17,7 +17,7 @@ typedef struct plan_group {
 
 /* Single weights set to zero. */
 typedef struct plan_mask {
-    char *weight;  /* name of the constant */
+    char *weight; /* name of the constant */
     int64_t elements;
     uint8_t *keep; /* [elements] 0: set to zero */
 } plan_mask;

@@ -67,12 +67,12 @@ coset_status group_incoming(coset_ctx *ctx, const coset_graph *graph, const grap
         weight_view view = contraction_weight(graph, groups, from);
         int64_t size = view.n_in * view.n_taps;
         for (int64_t cell = 0; cell < group->n * member->repeats; cell++) {
-            double *row = rows + cell / member->repeats * width + start +
-                          cell % member->repeats * (size + 1);
+            double *row =
+                rows + cell / member->repeats * width + start + cell % member->repeats * (size + 1);
             weight_rows(&view, member->index[cell], 1, row);
             if (from->bias >= 0)
-                row[size] = from->bias_scale * tensor_value(graph->values[from->bias].constant,
-                                                            member->index[cell]);
+                row[size] = from->bias_scale *
+                            tensor_value(graph->values[from->bias].constant, member->index[cell]);
         }
         start += member->repeats * (size + 1);
     }
@@ -130,8 +130,8 @@ static coset_status fill_site(coset_ctx *ctx, const coset_graph *graph, const gr
     for (int32_t s = first; s < group->n_slots; s++) {
         const contraction *to = through(groups, &group->slots[s], SLOT_CONSUMER);
         if (to != NULL && to->input == at->value)
-            TRY(add_consumer(ctx, graph, groups, to - groups->contractions, stats,
-                             &group->slots[s], at, n));
+            TRY(add_consumer(ctx, graph, groups, to - groups->contractions, stats, &group->slots[s],
+                             at, n));
     }
     if (known == NULL) {
         double power = inner_product(at->weight, at->covariance, n * n);
@@ -155,8 +155,7 @@ coset_status group_sites_new(coset_ctx *ctx, const coset_graph *graph, const gra
     for (int32_t s = 0; s < group->n_slots; s++) {
         const contraction *to = through(groups, &group->slots[s], SLOT_CONSUMER);
         bool seen = to == NULL;
-        for (int64_t i = 0; i < self->count && !seen; i++)
-            seen = self->sites[i].value == to->input;
+        for (int64_t i = 0; i < self->count && !seen; i++) seen = self->sites[i].value == to->input;
         if (seen) continue;
         self->count++;
         TRY(fill_site(ctx, graph, groups, stats, g, s, &self->sites[self->count - 1]));
@@ -195,8 +194,7 @@ static void reduce_covariance(const lumping *map, const double *cov, double *rg,
     }
     for (int64_t b = 0; b < k; b++)
         for (int64_t u = 0; u < n; u++)
-            if (map->block[u] >= 0)
-                rgr[b * k + map->block[u]] += rg[b * n + u] * map->reduce[u];
+            if (map->block[u] >= 0) rgr[b * k + map->block[u]] += rg[b * n + u] * map->reduce[u];
 }
 
 coset_status group_sites_lift(coset_ctx *ctx, const group_sites *self, double ridge, lumping *map)

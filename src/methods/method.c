@@ -82,7 +82,8 @@ static bool parse_value(const method_param *param, const char *text, double *val
     case PARAM_CHOICE: *value_out = choice_of(param->choices, text); return *value_out >= 0;
     case PARAM_FLAG: *value_out = choice_of("false|true", text); return *value_out >= 0;
     case PARAM_NUMBER:
-        return parse_number(text, value_out) && *value_out >= param->low && *value_out <= param->high;
+        return parse_number(text, value_out) && *value_out >= param->low &&
+               *value_out <= param->high;
     case PARAM_PATTERN: return parse_pattern(text, value_out);
     }
     return false;
@@ -96,8 +97,7 @@ static coset_status describe_range(coset_ctx *ctx, const method_param *param, ch
     case PARAM_FLAG: return ctx_format(ctx, text_out, "true or false");
     case PARAM_NUMBER:
         return ctx_format(ctx, text_out, "a number from %g to %g", param->low, param->high);
-    case PARAM_PATTERN:
-        return ctx_format(ctx, text_out, "N:M with 1 <= N <= M <= 64, or none");
+    case PARAM_PATTERN: return ctx_format(ctx, text_out, "N:M with 1 <= N <= M <= 64, or none");
     }
     return ctx_fail(ctx, COSET_EARGUMENT, "unknown kind of setting");
 }
@@ -130,8 +130,8 @@ static coset_status apply_setting(const coset_method *self, method_call *call,
         return COSET_OK;
     }
     return ctx_fail(call->ctx, COSET_EARGUMENT,
-                    "method %s has no setting '%s'; coset compress --help %s lists them", self->name,
-                    dot + 1, self->name);
+                    "method %s has no setting '%s'; coset compress --help %s lists them",
+                    self->name, dot + 1, self->name);
 }
 
 coset_status method_configure(const coset_method *self, method_call *call,
@@ -177,8 +177,7 @@ coset_status coset_method_help(coset_ctx *ctx, const char *name, char **text_out
     *text_out = NULL;
     TRY(method_require(ctx, name, &self));
     TRY(ctx_format(ctx, &text, "%s: %s\n\n%s\n\nSource: %s\n%s%s", self->name, self->summary,
-                   self->help, self->source,
-                   self->needs_data ? "Needs data (--data).\n" : "",
+                   self->help, self->source, self->needs_data ? "Needs data (--data).\n" : "",
                    self->n_params > 0 ? "\nSettings:\n" : "\nNo settings.\n"));
     for (int p = 0; p < self->n_params; p++) {
         const method_param *param = &self->params[p];

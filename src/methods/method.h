@@ -30,9 +30,9 @@ enum { METHOD_MAX_PARAMS = 8 };
 
 /* The order in which groups are visited: a method may need the lumpings of the groups before it. */
 typedef enum method_sweep {
-    SWEEP_NONE,     /* a group's path depends on nothing but the group */
-    SWEEP_FORWARD,  /* on the lumpings of groups that its producers read */
-    SWEEP_BACKWARD  /* on the lumpings of groups that its consumers produce */
+    SWEEP_NONE,    /* a group's path depends on nothing but the group */
+    SWEEP_FORWARD, /* on the lumpings of groups that its producers read */
+    SWEEP_BACKWARD /* on the lumpings of groups that its consumers produce */
 } method_sweep;
 
 /* How a mask is cut from scores. */
@@ -47,9 +47,9 @@ typedef struct method_call {
     coset_ctx *ctx;
     const coset_graph *graph;
     const graph_groups *groups;
-    const calibration *stats; /* NULL: no data */
+    const calibration *stats;         /* NULL: no data */
     double values[METHOD_MAX_PARAMS]; /* of the method's own params, in their order */
-    int variant; /* which of the method's variants, 0 .. n_variants - 1 */
+    int variant;                      /* which of the method's variants, 0 .. n_variants - 1 */
     /* The method's answers for these values (configure): */
     bool masks;           /* single weights are set to zero, by scores */
     mask_ranking ranking; /* how, if so */
@@ -91,7 +91,6 @@ COSET_MUST_USE coset_status method_require(coset_ctx *ctx, const char *name,
 /* Resolves "METHOD.PARAM" settings into call->values and configures the call.
  * Errors: COSET_EARGUMENT naming the setting, what it takes and what was given. */
 COSET_MUST_USE coset_status method_configure(const coset_method *self, method_call *call,
-                                             const coset_setting *settings,
-                                             int64_t n_settings);
+                                             const coset_setting *settings, int64_t n_settings);
 
 #endif

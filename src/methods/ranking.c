@@ -35,8 +35,8 @@ coset_status ranking_path(coset_ctx *ctx, const char *method, const double *scor
         made->order[k] = units[k].unit;
         dropped += units[k].score * units[k].score;
         if (k > 0) made->height[k] = total > 0 ? units[k].score * (double)n / total : 0;
-        made->error[k] = uniform ? (double)(n - k) / (double)n
-                                 : (squares > 0 ? dropped / squares : 0);
+        made->error[k] =
+            uniform ? (double)(n - k) / (double)n : (squares > 0 ? dropped / squares : 0);
     }
     path_smooth(made);
     *path_out = made;

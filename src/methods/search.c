@@ -10,9 +10,9 @@ enum { BISECTIONS = 40, DOUBLINGS = 60 };
 struct search {
     search_request request;
     coset_ctx *ctx;
-    int64_t n;      /* groups */
-    int64_t *units; /* [n] */
-    path **paths;   /* [n] without a sweep; NULL where not allowed */
+    int64_t n;       /* groups */
+    int64_t *units;  /* [n] */
+    path **paths;    /* [n] without a sweep; NULL where not allowed */
     int64_t *widths; /* [n] of the last cut */
 };
 
@@ -85,8 +85,10 @@ static coset_status cut_paths(search *self, coset_rule rule, double value, int64
     coset_status status = COSET_OK;
     cut_space space = space_of(self);
     *reached_out = true;
-    if (rule == COSET_RULE_EPS) cut_at_height(&space, value, self->widths);
-    else if (rule == COSET_RULE_RATIO) cut_at_ratio(&space, value, self->widths);
+    if (rule == COSET_RULE_EPS)
+        cut_at_height(&space, value, self->widths);
+    else if (rule == COSET_RULE_RATIO)
+        cut_at_ratio(&space, value, self->widths);
     else
         TRY(cut_to_budget(self->ctx, &space, rule == COSET_RULE_MACS ? COST_MACS : COST_PARAMS,
                           budget, self->widths, reached_out));
@@ -119,8 +121,10 @@ static coset_status sweep(search *self, double eps, double share, coset_plan *pl
         space.n = 1;
         space.units = &self->units[g];
         space.paths = &one;
-        if (isnan(eps)) cut_at_ratio(&space, share, &self->widths[g]);
-        else cut_at_height(&space, eps, &self->widths[g]);
+        if (isnan(eps))
+            cut_at_ratio(&space, share, &self->widths[g]);
+        else
+            cut_at_height(&space, eps, &self->widths[g]);
         TRY(take(self, of, self->widths[g], &plan->groups[g]));
         path_free(self->ctx, of);
         of = NULL;

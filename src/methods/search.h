@@ -11,7 +11,7 @@ typedef struct search_request {
     const method_call *call;
     const cost_model *cost;
     int64_t round_to;
-    const bool *allowed; /* [groups->n] may this group be cut */
+    const bool *allowed;         /* [groups->n] may this group be cut */
     const bool *allowed_weights; /* [n_contractions] may its weights be masked */
 } search_request;
 

@@ -16,7 +16,7 @@ typedef struct reconstructor {
     const batch_source *source;
     const shape *sample_shapes;
     double ridge;
-    coset_graph *graph;        /* being refitted */
+    coset_graph *graph; /* being refitted */
     graph_facts *small_facts;
     graph_groups *small_groups;
     int32_t *small_of; /* [values of graph] contraction of small_groups with this result; -1 */
@@ -163,8 +163,7 @@ static bool refittable(const reconstructor *self, const contraction *small)
            small->bias_scale != 0;
 }
 
-static coset_status refit_one(reconstructor *self, const contraction *at,
-                              const contraction *small)
+static coset_status refit_one(reconstructor *self, const contraction *at, const contraction *small)
 {
     coset_status status = COSET_OK;
     row_collector x = {0}, z = {0};

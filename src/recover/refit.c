@@ -113,9 +113,7 @@ static double majorise(const refit_problem *of, double y, double guess)
         if (y > 0) return y;
         low = fmin(guess, 0);
         return low + (double)of->leak * (y - low);
-    case UNIT_ODD:
-        h = tanh(guess);
-        return guess + (1 - h * h) * (tanh(y) - h);
+    case UNIT_ODD: h = tanh(guess); return guess + (1 - h * h) * (tanh(y) - h);
     case UNIT_LOGISTIC:
         h = activate(of, guess); /* slope h (1 - h) <= 1/4, its square <= 1/16 */
         return guess + 16 * h * (1 - h) * (activate(of, y) - h);
@@ -167,8 +165,7 @@ coset_status refit(coset_ctx *ctx, const refit_problem *problem, double ridge, d
     fit self = {.ctx = ctx};
     TRY(fit_new(ctx, problem, &self));
     TRY(run_fit(&self, ridge));
-    memcpy(weight_out, self.weight,
-           (size_t)(problem->n_out * problem->n_in) * sizeof *weight_out);
+    memcpy(weight_out, self.weight, (size_t)(problem->n_out * problem->n_in) * sizeof *weight_out);
     if (problem->bias != NULL)
         memcpy(bias_out, self.bias, (size_t)problem->n_out * sizeof *bias_out);
 done:

@@ -7,10 +7,10 @@
 /* Samples (rows) of inputs and targets, and the weights to start from. */
 typedef struct refit_problem {
     int64_t rows, n_in, n_out;
-    const double *x;       /* (rows, n_in); borrowed */
-    const double *y;       /* (rows, n_out) target pre-activations; borrowed */
-    const double *weight;  /* (n_out, n_in) to shrink towards; borrowed */
-    const double *bias;    /* [n_out]; borrowed; NULL: the contraction has no bias */
+    const double *x;        /* (rows, n_in); borrowed */
+    const double *y;        /* (rows, n_out) target pre-activations; borrowed */
+    const double *weight;   /* (n_out, n_in) to shrink towards; borrowed */
+    const double *bias;     /* [n_out]; borrowed; NULL: the contraction has no bias */
     unit_function function; /* that follows; UNIT_OTHER and UNIT_IDENTITY: plain least squares */
     float leak;
 } refit_problem;

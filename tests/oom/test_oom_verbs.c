@@ -1,4 +1,4 @@
-/* Every allocation of inspect and eval fails once, and every one after it, ours and jansson's: an
+/* Every allocation of inspect, eval and compress fails once, and every one after it, ours and jansson's: an
  * error comes back, nothing leaks, and the next call works. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -81,6 +81,34 @@ static coset_status eval(coset_ctx *ctx)
     return draw(ctx, status, report);
 }
 
+static coset_status compress_by(coset_ctx *ctx, const char *method)
+{
+    coset_report *report = NULL;
+    coset_graph *small = NULL;
+    coset_compress_options options = COSET_COMPRESS_OPTIONS_INIT;
+    options.method = method;
+    options.calib_samples = 8;
+    coset_status status = coset_compress(ctx, graph, data, &options, &small, &report);
+    assert_true((status == COSET_OK) == (small != NULL));
+    coset_graph_free(ctx, small);
+    return draw(ctx, status, report);
+}
+
+static coset_status compress_auto(coset_ctx *ctx)
+{
+    return compress_by(ctx, "auto");
+}
+
+static coset_status compress_afde(coset_ctx *ctx)
+{
+    return compress_by(ctx, "afde");
+}
+
+static coset_status compress_magnitude(coset_ctx *ctx)
+{
+    return compress_by(ctx, "magnitude");
+}
+
 static void fail_everywhere(coset_ctx *ctx, failing_memory *memory,
                             coset_status (*work)(coset_ctx *ctx))
 {
@@ -129,6 +157,10 @@ static void verbs_survive(void **state)
     fail_everywhere(ctx, &theirs, inspect);
     fail_everywhere(ctx, &ours, eval);
     fail_everywhere(ctx, &theirs, eval);
+    fail_everywhere(ctx, &ours, compress_auto);
+    fail_everywhere(ctx, &theirs, compress_auto);
+    fail_everywhere(ctx, &ours, compress_afde);
+    fail_everywhere(ctx, &ours, compress_magnitude);
 
     coset_data_free(ctx, data);
     coset_graph_free(ctx, graph);

@@ -271,9 +271,10 @@ const coset_method method_afde = {
     .name = "afde",
     .summary = "lumps units whose differential equations are nearly the same",
     .source = "Cardelli et al., PNAS 2017 and JLAMP 134, 2023; scale and linkage are ours",
-    .help = "Reads the network as an ODE system with one variable per unit and merges units of a\n"
-            "layer that are equivalent up to one tolerance eps. Needs no data. Single linkage without\n"
-            "scale is the literal definition; the defaults measure far better (docs/methods/afde.md).",
+    .help =
+        "Reads the network as an ODE system with one variable per unit and merges units of a\n"
+        "layer that are equivalent up to one tolerance eps. Needs no data. Single linkage without\n"
+        "scale is the literal definition; the defaults measure far better (docs/methods/afde.md).",
     .params = params,
     .n_params = sizeof params / sizeof *params,
     .configure = configure,

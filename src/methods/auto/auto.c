@@ -44,9 +44,10 @@ const coset_method method_auto = {
     .name = "auto",
     .summary = "merge or select, whichever costs less in each group; the default",
     .source = "ours (METHODS.md section 5)",
-    .help = "Builds the paths of merge and of select for every group and takes, at the width that the\n"
-            "rule chooses, the one with the smaller estimated output error. With data, this mix, select\n"
-            "everywhere and merge everywhere are carried out and the best on held-out rows is kept.",
+    .help =
+        "Builds the paths of merge and of select for every group and takes, at the width that the\n"
+        "rule chooses, the one with the smaller estimated output error. With data, this mix, select\n"
+        "everywhere and merge everywhere are carried out and the best on held-out rows is kept.",
     .params = params,
     .n_params = sizeof params / sizeof *params,
     .variants = variants,

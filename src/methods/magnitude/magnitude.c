@@ -60,8 +60,9 @@ const coset_method method_magnitude = {
     .name = "magnitude",
     .summary = "sets the smallest weights to zero, or drops the units with the smallest weights",
     .source = "Han et al. 2015; Li et al. 2017",
-    .help = "The baseline that every paper compares with. Unstructured (the default) leaves shapes as\n"
-            "they are and counts non-zeros: no runtime gets faster. Structured drops whole units.",
+    .help =
+        "The baseline that every paper compares with. Unstructured (the default) leaves shapes as\n"
+        "they are and counts non-zeros: no runtime gets faster. Structured drops whole units.",
     .params = params,
     .n_params = sizeof params / sizeof *params,
     .configure = configure,

@@ -63,8 +63,7 @@ static void floor_masses(double *mass, int64_t n)
 {
     double largest = 0;
     for (int64_t i = 0; i < n; i++) largest = fmax(largest, mass[i]);
-    for (int64_t i = 0; i < n; i++)
-        mass[i] = largest > 0 ? fmax(mass[i], LEAST_MASS * largest) : 1;
+    for (int64_t i = 0; i < n; i++) mass[i] = largest > 0 ? fmax(mass[i], LEAST_MASS * largest) : 1;
 }
 
 /* e^2 for every number of blocks, with the lift in terms of canonical units. */
@@ -146,9 +145,10 @@ const coset_method method_merge = {
     .name = "merge",
     .summary = "clusters units that do the same on the data and replaces each block by one unit",
     .source = "ours (METHODS.md sections 4.4 and 5)",
-    .help = "Ward clustering of the units' activations, weighted by what an error of the unit costs at\n"
-            "the model's output. eps is the relative output error; exact duplicates, also scaled or\n"
-            "mirrored ones, merge at eps 0. Without data units are compared by their incoming weights.",
+    .help =
+        "Ward clustering of the units' activations, weighted by what an error of the unit costs at\n"
+        "the model's output. eps is the relative output error; exact duplicates, also scaled or\n"
+        "mirrored ones, merge at eps 0. Without data units are compared by their incoming weights.",
     .params = params,
     .n_params = sizeof params / sizeof *params,
     .path = own_path,

@@ -39,8 +39,7 @@ coset_status select_path(const method_call *call, int64_t g, double ridge, path 
     }
     TRY(selection_forward(ctx, views, sites->count, n, made->order, made->error));
     for (int64_t s = 0; s < sites->count; s++) /* errors are of the moments as they are */
-        for (int64_t i = 0; i < n; i++)
-            sites->sites[s].covariance[i * n + i] -= added[s];
+        for (int64_t i = 0; i < n; i++) sites->sites[s].covariance[i * n + i] -= added[s];
     TRY(selection_errors(ctx, made->order, views, sites->count, n, made->error));
     for (int64_t k = 1; k < n; k++) made->height[k] = sqrt(made->error[k]);
     path_smooth(made);
@@ -63,12 +62,14 @@ static coset_status own_path(const method_call *call, int64_t g, const coset_pla
 
 const coset_method method_select = {
     .name = "select",
-    .summary = "keeps the units from which the others can be predicted, and rebuilds these from them",
+    .summary =
+        "keeps the units from which the others can be predicted, and rebuilds these from them",
     .source = "ours (METHODS.md section 5)",
-    .help = "Chooses units one by one, each time the one that removes most of the error that is left at\n"
-            "the model's output; what the others carried is rebuilt from the kept ones by least squares\n"
-            "(--recover lift). eps is the relative output error. Without data the weights stand in for\n"
-            "activations.",
+    .help =
+        "Chooses units one by one, each time the one that removes most of the error that is left at\n"
+        "the model's output; what the others carried is rebuilt from the kept ones by least squares\n"
+        "(--recover lift). eps is the relative output error. Without data the weights stand in for\n"
+        "activations.",
     .params = params,
     .n_params = sizeof params / sizeof *params,
     .path = own_path,

@@ -29,7 +29,8 @@ static coset_status wanda_scores(const method_call *call, int64_t c, double *sco
     const moments *inputs = call->stats->of_value[at->input];
     int64_t inner = shape_product(&weight->shape, in->axis + 1, weight->shape.rank);
     for (int64_t i = 0, n = tensor_elements(weight); i < n; i++)
-        scores_out[i] = fabs(tensor_value(weight, i)) * sqrt(inputs->sum_square[i / inner % in->size]);
+        scores_out[i] =
+            fabs(tensor_value(weight, i)) * sqrt(inputs->sum_square[i / inner % in->size]);
     return COSET_OK;
 }
 
@@ -37,8 +38,9 @@ const coset_method method_wanda = {
     .name = "wanda",
     .summary = "sets weights with the smallest |weight| x |input| to zero in every row",
     .source = "Sun et al., arXiv 2306.11695",
-    .help = "An unstructured baseline that looks at activations: shapes stay as they are, non-zeros are\n"
-            "counted. With --wanda.pattern 2:4 the zeros follow a hardware pattern.",
+    .help =
+        "An unstructured baseline that looks at activations: shapes stay as they are, non-zeros are\n"
+        "counted. With --wanda.pattern 2:4 the zeros follow a hardware pattern.",
     .params = params,
     .n_params = sizeof params / sizeof *params,
     .needs_data = true,
