@@ -8,6 +8,7 @@
 
 #include "api/eval.h"
 #include "base/rng.h"
+#include "graph/fold.h"
 #include "methods/search.h"
 #include "recover/reconstruct.h"
 #include "report/report.h"
@@ -22,7 +23,8 @@ enum { BUDGET_TRIALS = 6, DROP_TRIALS = 12 };
 /* Everything that is known of one job. */
 typedef struct job {
     coset_ctx *ctx;
-    const coset_graph *graph;
+    const coset_graph *graph; /* what is cut: the original, or it with computed weights folded */
+    coset_graph *folded;      /* the latter; NULL: there was nothing to fold */
     const coset_data *data;
     const coset_compress_options *options;
     const coset_method *method;
@@ -80,6 +82,7 @@ static void job_free(job *self)
     groups_free(ctx, self->groups);
     graph_facts_free(ctx, self->facts);
     ctx_free(ctx, self->order);
+    coset_graph_free(ctx, self->folded);
 }
 
 /* ---- options ------------------------------------------------------------------------------------ */
@@ -631,6 +634,8 @@ static coset_status prepare(job *self)
     }
     TRY(read_recover(self));
     TRY(coset_graph_measure(ctx, self->graph, &self->before));
+    TRY(graph_fold(ctx, self->graph, &self->folded));
+    if (self->folded != NULL) self->graph = self->folded;
     TRY(graph_infer(ctx, self->graph, NULL, &self->facts));
     TRY(groups_find(ctx, self->graph, self->facts, &self->groups));
     TRY(cost_model_new(ctx, self->graph, self->facts, self->groups, &self->cost));

@@ -122,6 +122,9 @@ static coset_status measure_constants(coset_ctx *ctx, const coset_graph *graph,
     for (int64_t v = 0; v < graph->n_values; v++) {
         const tensor *constant = graph->values[v].constant;
         if (constant == NULL) continue;
+        /* What a rewrite left without readers is not written. */
+        if (graph->changed && graph->values[v].n_consumers == 0 && !graph->values[v].is_output)
+            continue;
         size->bytes += (int64_t)constant->bytes;
         if (!is_data[v] || constant->shape.rank == 0 || !dtype_is_float(constant->dtype)) continue;
         size->params += tensor_elements(constant);
