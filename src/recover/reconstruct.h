@@ -19,7 +19,7 @@
  *   small           in: the applied plan; out: replaced by the refitted graph (still owned by the
  *                   caller); unchanged on failure
  * Errors: those of the executor; COSET_EMEMORY. Cost: for each contraction one forward run of both
- * models up to it, k^3 + N k q flops and 10 N k q for an activation (N samples, k inputs, q outputs). */
+ * models up to it, k^3 + N k q flops and 4 N k q steps for an activation (N samples, k inputs, q outputs). */
 COSET_MUST_USE coset_status reconstruct(coset_ctx *ctx, const coset_graph *original,
                                         const graph_groups *groups, const coset_plan *plan,
                                         const batch_source *source, const shape *sample_shapes,
