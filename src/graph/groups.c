@@ -15,6 +15,7 @@ typedef struct finder {
     graph_groups *out;
     int64_t *start; /* [count + 1] entries of class c: start[c] .. start[c + 1] */
     entry *entries;
+    uint64_t *orders; /* [count] of labels_orders */
     int64_t *classes; /* classes with a producer, sorted by signature */
     int64_t n_classes;
 } finder;
@@ -57,7 +58,8 @@ done:
     return status;
 }
 
-/* Orders classes by the slots they share, then by why they are frozen. */
+/* Orders classes by the slots they share, by how their indices are arranged, and by whether they are
+ * frozen. */
 static int compare_signatures(const finder *self, int64_t a, int64_t b)
 {
     int64_t na = self->start[a + 1] - self->start[a], nb = self->start[b + 1] - self->start[b];
@@ -65,6 +67,7 @@ static int compare_signatures(const finder *self, int64_t a, int64_t b)
     for (int64_t i = 0; i < na && i < nb; i++)
         if (ea[i].slot != eb[i].slot) return ea[i].slot < eb[i].slot ? -1 : 1;
     if (na != nb) return na < nb ? -1 : 1;
+    if (self->orders[a] != self->orders[b]) return self->orders[a] < self->orders[b] ? -1 : 1;
     bool fa = labels_frozen(self->out->labels, a, NULL) != NULL;
     bool fb = labels_frozen(self->out->labels, b, NULL) != NULL;
     return (int)fa - (int)fb;
@@ -375,6 +378,7 @@ coset_status groups_find(coset_ctx *ctx, const coset_graph *graph, const graph_f
     TRY(ctx_alloc(ctx, 1, sizeof *self.out, &self.out));
     TRY(labels_run(ctx, graph, facts, &self.out->labels));
     self.out->n_slots = labels_slots(self.out->labels, &self.out->slots);
+    TRY(labels_orders(self.out->labels, &self.orders));
     TRY(file_entries(&self));
     TRY(make_groups(&self));
     TRY(find_contractions(&self));
@@ -385,6 +389,7 @@ done:
     ctx_free(ctx, self.start);
     ctx_free(ctx, self.entries);
     ctx_free(ctx, self.classes);
+    ctx_free(ctx, self.orders);
     groups_free(ctx, self.out);
     return status;
 }

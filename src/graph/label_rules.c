@@ -203,6 +203,7 @@ coset_status labels_by_kernel(op_labels *call, int n_data, unsigned axes_mask)
         TRY(ctx_alloc_raw(ctx, (int64_t)call->at.node->op->scratch(&infer), 1, &scratch));
     op_call run = {call->at, in, &out, scratch, 1};
     TRY(call->at.node->op->forward(&run));
+    TRY(label_note_move(call->set, &run, n_data, &result));
     label_shrink(&result);
     call->result[0] = result;
 done:

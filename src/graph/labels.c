@@ -318,6 +318,52 @@ static void freeze_outputs(label_set *set)
     }
 }
 
+/* Replaces ids by their roots, once everything is united, and drops axes along which the roots are the
+ * same. Values share id arrays: a shrunk one is a copy. */
+static coset_status canonicalise(label_set *set, label_array *labels)
+{
+    label_array own = *labels;
+    bool shrinks = false;
+    for (int64_t e = 0, n = label_elements(labels); e < n; e++)
+        labels->ids[e] = find_root(set->parent, labels->ids[e]);
+    for (int a = 0; a < labels->rank; a++)
+        shrinks = shrinks || (labels->dims[a] > 1 && !varies_along(labels, a));
+    if (!shrinks) return COSET_OK;
+    int64_t count = label_elements(labels);
+    coset_status status = arena_alloc(set->ctx, &set->arena, count, sizeof *own.ids, &own.ids);
+    if (status != COSET_OK) return status;
+    memcpy(own.ids, labels->ids, (size_t)count * sizeof *own.ids);
+    label_shrink(&own);
+    *labels = own;
+    return COSET_OK;
+}
+
+/* What is left of a cut must be a box again, and not an empty one: units that are spread over two axes
+ * cannot go one by one, and one that fills an axis alone must stay. */
+static void freeze_unboxed(label_set *set, int32_t value)
+{
+    const label_array *labels = &set->of_value[value];
+    int varying = 0;
+    for (int a = 0; a < labels->rank; a++) varying += labels->dims[a] > 1;
+    if (varying == 1) return;
+    set->node = set->graph->values[value].producer;
+    for (int64_t e = 0, n = label_elements(labels); e < n; e++)
+        freeze_id(set, labels->ids[e],
+                  varying == 0 ? "it has a single unit" : "its units are spread over two axes");
+    set->node = -1;
+}
+
+static coset_status finish_values(label_set *set)
+{
+    coset_status status = COSET_OK;
+    for (int64_t v = 0; v < set->graph->n_values && status == COSET_OK; v++) {
+        if (set->of_value[v].rank < 0) continue;
+        status = canonicalise(set, &set->of_value[v]);
+        freeze_unboxed(set, (int32_t)v);
+    }
+    return status;
+}
+
 coset_status labels_run(coset_ctx *ctx, const coset_graph *graph, const graph_facts *facts,
                         label_set **set_out)
 {
@@ -333,6 +379,7 @@ coset_status labels_run(coset_ctx *ctx, const coset_graph *graph, const graph_fa
     for (int64_t n = 0; n < graph->n_nodes; n++) TRY(run_node(set, (int32_t)n));
     freeze_outputs(set);
     TRY(tie_shared_weights(set));
+    TRY(finish_values(set));
     for (int64_t s = 0; s < set->n_slots; s++)
         for (int64_t i = 0; i < set->slots[s].size; i++)
             set->slots[s].ids[i] = find_root(set->parent, set->slots[s].ids[i]);
@@ -352,6 +399,7 @@ void labels_free(label_set *set)
     ctx_free(ctx, set->reason);
     ctx_free(ctx, set->of_value);
     ctx_free(ctx, set->slots);
+    ctx_free(ctx, set->moves);
     arena_free(ctx, &set->arena);
     ctx_free(ctx, set);
 }

@@ -125,7 +125,12 @@ int64_t labels_root(const label_set *set, int64_t id);
 int64_t labels_count(const label_set *set); /* ids are in [0, count) */
 /* Why a class is frozen, and which node did it (-1: a graph input or output); NULL: it is not. */
 const char *labels_frozen(const label_set *set, int64_t root, int32_t *node_out);
+/* Labels of a value; their ids are roots, and they differ along every axis that is longer than 1. */
 const label_array *labels_of(const label_set *set, int32_t value);
+/* Per class, a hash of how data movement has arranged its indices: where it differs between two units,
+ * the p-th index of one need not be what the p-th index of the other is, and the units must not be merged.
+ * order_out [labels_count], owned by the caller. Errors: COSET_EMEMORY. */
+COSET_MUST_USE coset_status labels_orders(const label_set *set, uint64_t **order_out);
 int64_t labels_slots(const label_set *set, const label_slot **slots_out);
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "graph/labels.h"
 
+typedef struct label_move label_move; /* label_order.c */
+
 struct label_set {
     coset_ctx *ctx;
     const coset_graph *graph;
@@ -17,6 +19,8 @@ struct label_set {
     label_array *of_value; /* [n_values] */
     label_slot *slots;
     int64_t n_slots, slots_capacity;
+    label_move *moves; /* of nodes that change the order of a unit's indices */
+    int64_t n_moves, moves_capacity;
     int32_t node; /* being processed; -1 outside */
 };
 
@@ -27,5 +31,8 @@ void label_shrink(label_array *self);
 /* Copy of `labels` with the dims of `dims` (each either equal, or 1 in labels: repeated). */
 COSET_MUST_USE coset_status label_expand(label_set *set, const label_array *labels,
                                          const int64_t *dims, label_array *expanded_out);
+/* Remembers how a kernel that moves data has arranged labels: `run` is the call that made `result`. */
+COSET_MUST_USE coset_status label_note_move(label_set *set, const op_call *run, int n_data,
+                                            const label_array *result);
 
 #endif
