@@ -16,6 +16,7 @@ void job_free(job *self)
     ctx_free(ctx, self->paths);
     ctx_free(ctx, self->calls);
     calibration_free(ctx, self->stats);
+    reconstruct_targets_free(ctx, self->targets);
     cost_model_free(ctx, self->cost);
     for (int64_t g = 0; self->refused != NULL && g < self->groups->n; g++)
         ctx_free(ctx, self->refused[g]);
@@ -184,23 +185,36 @@ static coset_status collect_stats(job *self)
     return ctx_fail_in(self->ctx, status, "%s with data %s", self->graph->name, self->data->name);
 }
 
+/* One call for each variant of the method; a method that stands in has its defaults. */
+static coset_status configure_calls(job *self)
+{
+    coset_status status = COSET_OK;
+    coset_ctx *ctx = self->ctx;
+    const coset_compress_options *options = self->options;
+    TRY(method_require(ctx, options->method, &self->method));
+    const coset_method *asked = self->method;
+    self->n_variants =
+        self->data != NULL && self->method->n_variants > 1 ? self->method->n_variants : 1;
+    TRY(ctx_alloc(ctx, self->n_variants, sizeof *self->calls, &self->calls));
+    TRY(ctx_alloc(ctx, self->n_variants, sizeof *self->paths, &self->paths));
+    for (int v = 0; v < self->n_variants; v++) {
+        self->calls[v] = (method_call){.ctx = ctx, .variant = v};
+        TRY(method_configure(asked, &self->calls[v], options->settings, options->n_settings));
+    }
+    if (self->data == NULL && asked->without_data != NULL) {
+        TRY(method_require(ctx, asked->without_data, &self->method));
+        TRY(method_configure(self->method, &self->calls[0], NULL, 0));
+    }
+done:
+    return status;
+}
+
 coset_status job_prepare(job *self)
 {
     coset_status status = COSET_OK;
     coset_ctx *ctx = self->ctx;
     TRY(check_options(ctx, self->options));
-    if (self->options->plan_in == NULL) {
-        TRY(method_require(ctx, self->options->method, &self->method));
-        self->n_variants =
-            self->data != NULL && self->method->n_variants > 1 ? self->method->n_variants : 1;
-        TRY(ctx_alloc(ctx, self->n_variants, sizeof *self->calls, &self->calls));
-        TRY(ctx_alloc(ctx, self->n_variants, sizeof *self->paths, &self->paths));
-        for (int v = 0; v < self->n_variants; v++) {
-            self->calls[v] = (method_call){.ctx = ctx, .variant = v};
-            TRY(method_configure(self->method, &self->calls[v], self->options->settings,
-                                 self->options->n_settings));
-        }
-    }
+    if (self->options->plan_in == NULL) TRY(configure_calls(self));
     TRY(read_recover(self));
     TRY(coset_graph_measure(ctx, self->graph, &self->before));
     TRY(graph_fold(ctx, self->graph, &self->folded));

@@ -6,6 +6,7 @@
 
 #include "data/data.h"
 #include "methods/search.h"
+#include "recover/reconstruct.h"
 
 /* What a method, a rule and the data ask for, and what is found out once. */
 typedef struct job {
@@ -22,6 +23,7 @@ typedef struct job {
     graph_groups *groups;
     cost_model *cost;
     calibration *stats;
+    reconstruct_targets *targets; /* NULL until a trial first reconstructs */
     bool *allowed, *allowed_weights;
     char **refused; /* [groups] why a cuttable group may not be cut; NULL */
     bool lift, reconstruct;

@@ -10,7 +10,7 @@
 /* Ridge of the lift, relative to the mean variance of the kept units (as in the selection). */
 #define LIFT_RIDGE 1e-3
 /* Ridges of the reconstruction, of which the best on held-out rows is taken. */
-static const double RECONSTRUCT_RIDGES[] = {1e-3, 1e-2, 1e-1};
+static const double RECONSTRUCT_RIDGES[] = {1e-3, 1e-2};
 enum { N_RIDGES = sizeof RECONSTRUCT_RIDGES / sizeof *RECONSTRUCT_RIDGES };
 enum { BUDGET_TRIALS = 6, DROP_TRIALS = 12 };
 
@@ -116,10 +116,13 @@ static coset_status try_reconstruct(job *self, outcome *at, double *rel_l2)
     coset_ctx *ctx = self->ctx;
     coset_graph *refitted = NULL, *best = NULL;
     double found = 0, least = (double)INFINITY, start = report_clock();
+    if (self->targets == NULL)
+        TRY(reconstruct_targets_new(ctx, self->graph, self->groups, &self->source,
+                                    &self->data->sample, &self->targets));
     for (int r = 0; r < N_RIDGES; r++) {
         TRY(graph_clone(ctx, at->graph, &refitted));
         TRY(graph_check(ctx, refitted));
-        TRY(reconstruct(ctx, self->graph, self->groups, at->plan, &self->source,
+        TRY(reconstruct(ctx, self->graph, self->groups, at->plan, self->targets, &self->source,
                         &self->data->sample, RECONSTRUCT_RIDGES[r], &refitted));
         TRY(held_out_error(self, refitted, &found));
         if (found < least) {

@@ -4,15 +4,14 @@
 
 #include "lump/axis.h"
 #include "recover/refit.h"
-
-/* Rows of samples that one refit uses at most; positions beyond it are thinned out evenly. */
-enum { MAX_ROWS = 1 << 16 };
+#include "recover/sample_rows.h"
 
 typedef struct reconstructor {
     coset_ctx *ctx;
     const coset_graph *original;
     const graph_groups *groups;
     const coset_plan *plan;
+    const reconstruct_targets *targets;
     const batch_source *source;
     const shape *sample_shapes;
     double ridge;
@@ -22,59 +21,48 @@ typedef struct reconstructor {
     int32_t *small_of; /* [values of graph] contraction of small_groups with this result; -1 */
 } reconstructor;
 
-/* ---- samples of one value as f64 rows ----------------------------------------------------------- */
+/* ---- targets ------------------------------------------------------------------------------------- */
 
-typedef struct row_collector {
-    int32_t value;
-    int axis;
-    int64_t n, rows, capacity, seen, stride; /* every stride-th row is kept */
-    double *data;
-} row_collector;
+struct reconstruct_targets {
+    int64_t n;
+    sample_rows *of; /* [n_contractions] pre-activations of the original; data NULL: not kept */
+};
 
-static coset_status collect_rows(coset_ctx *ctx, void *user, int64_t first, int64_t count,
-                                 const executor *values)
-{
-    row_collector *self = user;
-    const array *at = executor_value(values, self->value);
-    moments_view view;
-    (void)first;
-    coset_status status = moments_view_of(ctx, at, self->axis, &view);
-    if (status != COSET_OK) return status;
-    int64_t batch = at->shape.dims[0], total = view.outer * view.inner;
-    int64_t wanted = batch > 0 ? total / batch * count : 0;
-    for (int64_t s = 0; s < wanted; s++) {
-        if (self->seen++ % self->stride != 0) continue;
-        if (self->rows == self->capacity) break;
-        const float *from =
-            view.values + s / view.inner * view.features * view.inner + s % view.inner;
-        double *to = self->data + self->rows++ * self->n;
-        for (int64_t j = 0; j < self->n; j++) to[j] = (double)from[j * view.inner];
-    }
-    return COSET_OK;
-}
+/* All targets of a model together may take this many bytes; beyond, each is sampled when needed. */
+#define TARGETS_MAX ((int64_t)256 << 20)
 
-static coset_status sample_value(reconstructor *self, const coset_graph *graph, int32_t value,
-                                 int axis, row_collector *rows_out)
+coset_status reconstruct_targets_new(coset_ctx *ctx, const coset_graph *original,
+                                     const graph_groups *groups, const batch_source *source,
+                                     const shape *sample_shapes, reconstruct_targets **targets_out)
 {
     coset_status status = COSET_OK;
-    batch_runner *runner = NULL;
-    row_collector rows = {.value = value, .axis = axis};
-    TRY(batch_runner_new(self->ctx, graph, self->sample_shapes, 0, &value, 1, &runner));
-    const shape *of = batch_shape(runner, value);
-    rows.n = of->dims[axis < 0 ? axis + of->rank : axis];
-    int64_t per_sample = rows.n > 0 ? batch_sample_elements(runner, value) / rows.n : 0;
-    int64_t total = self->source->samples * per_sample;
-    rows.stride = (total + MAX_ROWS - 1) / MAX_ROWS;
-    if (rows.stride < 1) rows.stride = 1;
-    rows.capacity = (total + rows.stride - 1) / rows.stride;
-    TRY(ctx_alloc_raw(self->ctx, rows.capacity * rows.n, sizeof *rows.data, &rows.data));
-    TRY(batch_run(self->ctx, runner, self->source, NULL, collect_rows, &rows));
-    *rows_out = rows;
-    rows.data = NULL;
+    reconstruct_targets *self = NULL;
+    int64_t bytes = 0;
+    *targets_out = NULL;
+    TRY(ctx_alloc(ctx, 1, sizeof *self, &self));
+    self->n = groups->n_contractions;
+    TRY(ctx_alloc(ctx, self->n, sizeof *self->of, &self->of));
+    for (int64_t c = 0; c < self->n; c++) {
+        const contraction *at = &groups->contractions[c];
+        self->of[c] = (sample_rows){.value = at->result, .axis = at->output_axis};
+        int64_t rows = source->samples < SAMPLE_ROWS_MAX ? source->samples : SAMPLE_ROWS_MAX;
+        bytes += rows * groups->slots[at->out_slot].size * (int64_t)sizeof(double);
+    }
+    if (bytes <= TARGETS_MAX)
+        TRY(sample_rows_collect(ctx, original, source, sample_shapes, self->of, self->n));
+    *targets_out = self;
+    self = NULL;
 done:
-    ctx_free(self->ctx, rows.data);
-    batch_runner_free(self->ctx, runner);
+    reconstruct_targets_free(ctx, self);
     return status;
+}
+
+void reconstruct_targets_free(coset_ctx *ctx, reconstruct_targets *self)
+{
+    if (self == NULL) return;
+    sample_rows_free(ctx, self->of, self->n);
+    ctx_free(ctx, self->of);
+    ctx_free(ctx, self);
 }
 
 /* ---- one contraction ---------------------------------------------------------------------------- */
@@ -87,8 +75,8 @@ static const contraction *find_small(const reconstructor *self, const contractio
 }
 
 /* Targets of the new units: R times the original pre-activations, row by row. */
-static coset_status reduce_targets(reconstructor *self, const contraction *at,
-                                   const row_collector *z, double **targets_out, int64_t *width_out)
+static coset_status reduce_targets(reconstructor *self, const contraction *at, const sample_rows *z,
+                                   double **targets_out, int64_t *width_out)
 {
     coset_status status = COSET_OK;
     axis_map map = {0};
@@ -166,13 +154,19 @@ static bool refittable(const reconstructor *self, const contraction *small)
 static coset_status refit_one(reconstructor *self, const contraction *at, const contraction *small)
 {
     coset_status status = COSET_OK;
-    row_collector x = {0}, z = {0};
+    sample_rows x = {.value = small->input, .axis = small->input_axis}, own = {.data = NULL};
+    const sample_rows *z = &self->targets->of[at - self->groups->contractions];
     double *targets = NULL, *weight = NULL, *bias = NULL, *new_weight = NULL, *new_bias = NULL;
     weight_view view = contraction_weight(self->graph, self->small_groups, small);
     refit_problem problem = {.n_in = view.n_in};
-    TRY(sample_value(self, self->graph, small->input, small->input_axis, &x));
-    TRY(sample_value(self, self->original, at->result, at->output_axis, &z));
-    TRY(reduce_targets(self, at, &z, &targets, &problem.n_out));
+    TRY(sample_rows_collect(self->ctx, self->graph, self->source, self->sample_shapes, &x, 1));
+    if (z->data == NULL) {
+        own = *z;
+        TRY(sample_rows_collect(self->ctx, self->original, self->source, self->sample_shapes, &own,
+                                1));
+        z = &own;
+    }
+    TRY(reduce_targets(self, at, z, &targets, &problem.n_out));
     TRY(ctx_alloc_raw(self->ctx, problem.n_out * problem.n_in, sizeof *weight, &weight));
     TRY(ctx_alloc_raw(self->ctx, problem.n_out * problem.n_in, sizeof *new_weight, &new_weight));
     TRY(ctx_alloc(self->ctx, problem.n_out, sizeof *bias, &bias));
@@ -180,7 +174,7 @@ static coset_status refit_one(reconstructor *self, const contraction *at, const 
     weight_rows(&view, 0, view.n_out, weight);
     for (int64_t o = 0; o < problem.n_out && small->bias >= 0; o++)
         bias[o] = small->bias_scale * tensor_value(self->graph->values[small->bias].constant, o);
-    problem.rows = x.rows < z.rows ? x.rows : z.rows;
+    problem.rows = x.rows < z->rows ? x.rows : z->rows;
     problem.x = x.data;
     problem.y = targets;
     problem.weight = weight;
@@ -190,8 +184,8 @@ static coset_status refit_one(reconstructor *self, const contraction *at, const 
     TRY(refit(self->ctx, &problem, self->ridge, new_weight, new_bias));
     TRY(store(self, small, new_weight, new_bias));
 done:
-    ctx_free(self->ctx, x.data);
-    ctx_free(self->ctx, z.data);
+    sample_rows_free(self->ctx, &x, 1);
+    sample_rows_free(self->ctx, &own, 1);
     ctx_free(self->ctx, targets);
     ctx_free(self->ctx, weight);
     ctx_free(self->ctx, bias);
@@ -211,14 +205,16 @@ static bool reads_input(const reconstructor *self, const contraction *at)
 }
 
 coset_status reconstruct(coset_ctx *ctx, const coset_graph *original, const graph_groups *groups,
-                         const coset_plan *plan, const batch_source *source,
-                         const shape *sample_shapes, double ridge, coset_graph **small)
+                         const coset_plan *plan, const reconstruct_targets *targets,
+                         const batch_source *source, const shape *sample_shapes, double ridge,
+                         coset_graph **small)
 {
     coset_status status = COSET_OK;
     reconstructor self = {.ctx = ctx,
                           .original = original,
                           .groups = groups,
                           .plan = plan,
+                          .targets = targets,
                           .source = source,
                           .sample_shapes = sample_shapes,
                           .ridge = ridge};

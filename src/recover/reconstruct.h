@@ -6,6 +6,18 @@
 #include "lump/plan.h"
 #include "lump/sites.h"
 
+/* Pre-activations of the original on the calibration samples, kept for any number of reconstructions of
+ * models made from it. Owned by the caller; groups are borrowed for its life.
+ * Errors: those of the executor; COSET_EMEMORY. Memory: at most 256 MB; larger models are run again
+ * for every contraction instead. */
+typedef struct reconstruct_targets reconstruct_targets;
+COSET_MUST_USE coset_status reconstruct_targets_new(coset_ctx *ctx, const coset_graph *original,
+                                                    const graph_groups *groups,
+                                                    const batch_source *source,
+                                                    const shape *sample_shapes,
+                                                    reconstruct_targets **targets_out);
+void reconstruct_targets_free(coset_ctx *ctx, reconstruct_targets *self);
+
 /* Refits, from the first contraction to the last, the weights and bias of every contraction whose
  * inputs were cut, so that errors of earlier layers are seen and corrected:
  *   min |Y - W X' - b|^2 + lambda mean(diag X'X'^T) |W - W_lift|^2
@@ -18,10 +30,11 @@
  *   original, plan  what `small` was made of; borrowed
  *   small           in: the applied plan; out: replaced by the refitted graph (still owned by the
  *                   caller); unchanged on failure
- * Errors: those of the executor; COSET_EMEMORY. Cost: for each contraction one forward run of both
- * models up to it, k^3 + N k q flops and 4 N k q steps for an activation (N samples, k inputs, q outputs). */
+ * Errors: those of the executor; COSET_EMEMORY. Cost: for each contraction one forward run of the
+ * compressed model up to it, k^3 + N k q flops and 4 N k q steps for an activation (N samples, k inputs, q outputs). */
 COSET_MUST_USE coset_status reconstruct(coset_ctx *ctx, const coset_graph *original,
                                         const graph_groups *groups, const coset_plan *plan,
+                                        const reconstruct_targets *targets,
                                         const batch_source *source, const shape *sample_shapes,
                                         double ridge, coset_graph **small);
 

@@ -13,12 +13,13 @@ typedef struct fit {
     coset_ctx *ctx;
     const refit_problem *of;
     int64_t rows;
-    double *x;             /* (rows, n_in) centred if there is a bias */
-    double *mean;          /* [n_in] of x, zero without a bias */
-    double *gram;          /* (n_in, n_in) E x x^T */
-    double *guess, *goal;  /* (rows, n_out) */
-    double *right;         /* (n_in, n_out) */
-    double *weight, *bias; /* result */
+    double *x;            /* (rows, n_in) centred if there is a bias */
+    double *mean;         /* [n_in] of x, zero without a bias */
+    double *gram;         /* (n_in, n_in) E x x^T */
+    double *inverse;      /* (n_in, n_in) of gram + ridge: the ridge keeps it well conditioned */
+    double *guess, *goal; /* (rows, n_out) */
+    double *right, *solution; /* (n_in, n_out) each */
+    double *weight, *bias;    /* result */
 } fit;
 
 static void fit_free(fit *self)
@@ -26,6 +27,8 @@ static void fit_free(fit *self)
     ctx_free(self->ctx, self->x);
     ctx_free(self->ctx, self->mean);
     ctx_free(self->ctx, self->gram);
+    ctx_free(self->ctx, self->inverse);
+    ctx_free(self->ctx, self->solution);
     ctx_free(self->ctx, self->guess);
     ctx_free(self->ctx, self->goal);
     ctx_free(self->ctx, self->right);
@@ -44,6 +47,8 @@ static coset_status fit_new(coset_ctx *ctx, const refit_problem *of, fit *fit_ou
     TRY(ctx_alloc_raw(ctx, self.rows * q, sizeof *self.guess, &self.guess));
     TRY(ctx_alloc_raw(ctx, self.rows * q, sizeof *self.goal, &self.goal));
     TRY(ctx_alloc_raw(ctx, k * q, sizeof *self.right, &self.right));
+    TRY(ctx_alloc_raw(ctx, k * q, sizeof *self.solution, &self.solution));
+    TRY(ctx_alloc(ctx, k * k, sizeof *self.inverse, &self.inverse));
     TRY(ctx_alloc(ctx, q * k, sizeof *self.weight, &self.weight));
     TRY(ctx_alloc(ctx, q, sizeof *self.bias, &self.bias));
     memcpy(self.x, of->x, (size_t)(self.rows * k) * sizeof *self.x);
@@ -65,9 +70,8 @@ done:
 }
 
 /* Weights and bias for given targets: least squares with a ridge towards the given weights. */
-static coset_status solve_for(fit *self, const double *goal, double ridge)
+static void solve_for(fit *self, const double *goal, double ridge)
 {
-    coset_status status = COSET_OK;
     const refit_problem *of = self->of;
     int64_t k = of->n_in, q = of->n_out;
     double trace = 0, share = 1 / (double)self->rows;
@@ -78,19 +82,18 @@ static coset_status solve_for(fit *self, const double *goal, double ridge)
              q);
     for (int64_t j = 0; j < k; j++)
         for (int64_t o = 0; o < q; o++) self->right[j * q + o] += pull * of->weight[o * k + j];
-    TRY(solve_ridge(self->ctx, self->gram, self->right, k, q, ridge, self->right));
+    gemm_f64(self->ctx, false, false, k, q, k, 1, self->inverse, k, self->right, q, 0,
+             self->solution, q);
     for (int64_t o = 0; o < q; o++) {
         double mean = 0;
         for (int64_t r = 0; r < self->rows; r++) mean += goal[r * q + o];
         self->bias[o] = of->bias != NULL ? mean * share : 0;
         for (int64_t j = 0; j < k; j++) {
-            self->weight[o * k + j] = self->right[j * q + o];
+            self->weight[o * k + j] = self->solution[j * q + o];
             self->bias[o] -= self->weight[o * k + j] * self->mean[j];
         }
         if (of->bias == NULL) self->bias[o] = 0;
     }
-done:
-    return status;
 }
 
 static double activate(const refit_problem *of, double z)
@@ -140,7 +143,10 @@ static coset_status run_fit(fit *self, double ridge)
     const refit_problem *of = self->of;
     int64_t q = of->n_out;
     double *shifted = NULL;
-    TRY(solve_for(self, of->y, ridge));
+    for (int64_t j = 0; j < of->n_in; j++) self->inverse[j * of->n_in + j] = 1;
+    TRY(solve_ridge(self->ctx, self->gram, self->inverse, of->n_in, of->n_in, ridge,
+                    self->inverse));
+    solve_for(self, of->y, ridge);
     if (of->function == UNIT_OTHER || of->function == UNIT_IDENTITY) goto done;
     TRY(ctx_alloc(self->ctx, q, sizeof *shifted, &shifted));
     for (int step = 0; step < MAJORISATION_STEPS; step++) {
@@ -152,7 +158,7 @@ static coset_status run_fit(fit *self, double ridge)
         predict(self->ctx, of, self->x, self->rows, self->weight, shifted, self->guess);
         for (int64_t i = 0; i < self->rows * q; i++)
             self->goal[i] = majorise(of, of->y[i], self->guess[i]);
-        TRY(solve_for(self, self->goal, ridge));
+        solve_for(self, self->goal, ridge);
     }
 done:
     ctx_free(self->ctx, shifted);
