@@ -15,7 +15,8 @@ static coset_status value_of(builder *self, const char *name, int32_t *value_out
     int64_t found = name_map_get(&self->ids, name, -1);
     if (found < 0) {
         TRY(graph_add_value(self->ctx, self->graph, name, value_out));
-        TRY(name_map_set(self->ctx, &self->ids, self->graph->values[*value_out].name, *value_out, NULL));
+        TRY(name_map_set(self->ctx, &self->ids, self->graph->values[*value_out].name, *value_out,
+                         NULL));
     } else {
         *value_out = (int32_t)found;
     }

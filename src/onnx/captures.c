@@ -3,7 +3,7 @@
 #include "onnx/build.h"
 
 typedef struct scope {
-    name_map names;                 /* what this subgraph defines */
+    name_map names;            /* what this subgraph defines */
     const struct scope *outer; /* NULL: the main graph is outside */
 } scope;
 
@@ -16,7 +16,8 @@ typedef struct capture {
 
 static coset_status define(coset_ctx *ctx, scope *self, const char *name)
 {
-    return name == NULL || name[0] == '\0' ? COSET_OK : name_map_set(ctx, &self->names, name, 1, NULL);
+    return name == NULL || name[0] == '\0' ? COSET_OK
+                                           : name_map_set(ctx, &self->names, name, 1, NULL);
 }
 
 static coset_status define_all(coset_ctx *ctx, scope *self, const Onnx__GraphProto *proto)

@@ -204,7 +204,8 @@ static coset_status put_imports(rewrite *self)
     Onnx__OperatorSetIdProto **imports = NULL;
     size_t n = source != NULL ? source->n_opset_import : 0, fresh = 0;
     for (size_t i = 0; i < n; i++)
-        TRY(name_map_set(self->ctx, &domains, onnx_domain(source->opset_import[i]->domain), 0, NULL));
+        TRY(name_map_set(self->ctx, &domains, onnx_domain(source->opset_import[i]->domain), 0,
+                         NULL));
     for (int64_t i = 0; i < graph->n_nodes; i++) {
         const char *domain = graph->nodes[i].domain;
         if (graph->nodes[i].source != NULL || name_map_get(&domains, domain, -1) >= 0) continue;
