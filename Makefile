@@ -6,6 +6,8 @@ JOBS ?= $(shell nproc)
 CMAKE_ARGS ?=
 # Of ctest, for test and asan; CTEST_ARGS='-L unit' runs one suite.
 CTEST_ARGS ?=
+# Of bench/run.sh; BENCH_ARGS='--only acceptance' measures the first table alone.
+BENCH_ARGS ?=
 
 CONFIGURE = cmake --log-level=NOTICE --preset
 
@@ -38,7 +40,7 @@ fuzz: setup-ci
 	@scripts/fuzz.sh build/fuzz $(FUZZ_SECONDS)
 
 bench: all
-	bench/run.sh
+	bench/run.sh $(BENCH_ARGS)
 
 format: setup-ci
 	@scripts/format.sh

@@ -2,7 +2,7 @@
 # Files are written whole or not at all: a write that fails half-way leaves the old file and nothing else.
 . "$COSET_SOURCE/tests/support/cli.bash"
 cp "$data"/* .
-echo "an older result" >old.onnx
+echo "an older result" >bad_old.onnx
 echo "an older result" >old.npz
 echo "an older result" >old.json
 snapshot >../before.$$
@@ -22,7 +22,7 @@ limited() {
 
 limited old.npz run mlp.onnx --input x.npz -o old.npz
 limited new.npz run mlp.onnx --input x.npz -o new.npz
-limited old.onnx compress mlp.onnx -o old.onnx
+limited bad_old.onnx compress mlp.onnx -o bad_old.onnx
 limited new.onnx compress mlp.onnx -o new.onnx
 limited old.json compress mlp.onnx --dry-run --report old.json
 limited old. compress mlp.onnx --dry-run --plan-out old.json # the matrices come first
