@@ -62,6 +62,9 @@ typedef struct coset_method {
     const method_param *params;
     int n_params;
     bool needs_data;
+    const char
+        *without_data; /* the method that stands in, with its defaults, where there is no data;
+                                 NULL: none does */
     /* Variants that are carried out side by side where there is data, of which the one with the
      * smallest held-out error is kept; 0 and 1: there is one. Their names: */
     const char *const *variants;

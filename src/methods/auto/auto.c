@@ -1,6 +1,7 @@
 /* auto: per group the better of merge and select at the width that the cut rule chooses; and, where
  * there is data, select everywhere and merge everywhere, of which the best on held-out rows is kept: what
- * the estimates do not see is how errors of different groups meet and what recovery mends.
+ * the estimates do not see is how errors of different groups meet and what recovery mends. Without
+ * data afde stands in: it was measured far ahead of both (docs/choosing-a-method.md).
  * Source: ours (METHODS.md section 5). */
 #include <math.h>
 
@@ -47,7 +48,9 @@ const coset_method method_auto = {
     .help =
         "Builds the paths of merge and of select for every group and takes, at the width that the\n"
         "rule chooses, the one with the smaller estimated output error. With data, this mix, select\n"
-        "everywhere and merge everywhere are carried out and the best on held-out rows is kept.",
+        "everywhere and merge everywhere are carried out and the best on held-out rows is kept.\n"
+        "Without data afde stands in: estimates from weights alone do not tell the two apart.",
+    .without_data = "afde",
     .params = params,
     .n_params = sizeof params / sizeof *params,
     .variants = variants,

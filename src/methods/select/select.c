@@ -15,6 +15,14 @@ static const method_param params[] = {
      "ours"},
 };
 
+/* Without data nothing is rebuilt from the kept units: what a dropped one carried is lost, however
+ * well they would predict it. */
+static void forget_correlations(double *gram, int64_t n)
+{
+    for (int64_t i = 0; i < n * n; i++)
+        if (i % (n + 1) != 0) gram[i] = 0;
+}
+
 coset_status select_path(const method_call *call, int64_t g, double ridge, path **path_out)
 {
     coset_status status = COSET_OK;
@@ -32,6 +40,7 @@ coset_status select_path(const method_call *call, int64_t g, double ridge, path 
     TRY(ctx_alloc(ctx, sites->count, sizeof *added, &added));
     for (int64_t s = 0; s < sites->count; s++) {
         double *gram = sites->sites[s].covariance, trace = 0;
+        if (call->stats == NULL) forget_correlations(gram, n);
         for (int64_t i = 0; i < n; i++) trace += gram[i * n + i];
         added[s] = ridge * trace / (double)n;
         for (int64_t i = 0; i < n; i++) gram[i * n + i] += added[s];

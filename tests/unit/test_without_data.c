@@ -1,0 +1,130 @@
+/* Compressing without data: what weights alone can tell, and what must not be read into them. */
+#include "support/build.h"
+
+#include <coset/compress.h>
+#include <coset/eval.h>
+
+enum { INPUTS = 3, UNITS = 12, OUTPUTS = 2 };
+
+static coset_ctx *ctx;
+
+static int set_up(void **state)
+{
+    (void)state;
+    return coset_ctx_new(NULL, &ctx) == COSET_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    coset_ctx_free(ctx);
+    return 0;
+}
+
+#define OK(expression) assert_int_equal((expression), COSET_OK)
+
+/* x [?, 3] -> 12 ReLU units, more than there are inputs and none like another -> y [?, 2]. */
+static coset_graph *wide_model(void)
+{
+    float first[INPUTS * UNITS], bias[UNITS], second[UNITS * OUTPUTS];
+    rng random = rng_seed(7, 0);
+    for (int i = 0; i < INPUTS * UNITS; i++) first[i] = (float)rng_normal(&random);
+    for (int i = 0; i < UNITS; i++) bias[i] = (float)rng_normal(&random);
+    for (int i = 0; i < UNITS * OUTPUTS; i++) second[i] = (float)rng_normal(&random);
+    builder build = build_start(ctx, 13);
+    int32_t x = build_input(&build, "x", COSET_F32, "? 3");
+    int32_t w1 = build_constant(&build, "w1", COSET_F32, "3 12", first);
+    int32_t b1 = build_constant(&build, "b1", COSET_F32, "12", bias);
+    int32_t w2 = build_constant(&build, "w2", COSET_F32, "12 2", second);
+    int32_t z = build_op(&build, "Add", build_op(&build, "MatMul", x, w1, "m"), b1, "z");
+    int32_t h = build_op(&build, "Relu", z, -1, "h");
+    build_output(&build, build_op(&build, "MatMul", h, w2, "y"));
+    build_finish(&build);
+    return build.graph;
+}
+
+/* Units that 3 inputs and a bias span linearly are no duplicates: at tolerance 0 all of them stay. */
+static void test_no_tolerance_merges_duplicates_only(void **state)
+{
+    (void)state;
+    static const char *const methods[] = {"auto", "merge", "select", "afde"};
+    coset_graph *graph = wide_model();
+    for (int m = 0; m < 4; m++) {
+        coset_compress_options options = COSET_COMPRESS_OPTIONS_INIT;
+        coset_graph *small = NULL;
+        coset_report *report = NULL;
+        options.method = methods[m];
+        options.rule = COSET_RULE_EPS;
+        options.value = 0;
+        OK(coset_compress(ctx, graph, NULL, &options, &small, &report));
+        if (coset_report_number(report, "compressed.params", -1) !=
+            INPUTS * UNITS + UNITS + UNITS * OUTPUTS)
+            fail_msg("%s cut a unit at tolerance 0", methods[m]);
+        coset_report_free(ctx, report);
+        coset_graph_free(ctx, small);
+    }
+    coset_graph_free(ctx, graph);
+}
+
+/* The bytes of a model that a method makes at half the parameters. */
+static void *half(const coset_graph *graph, const char *method, size_t *size_out)
+{
+    coset_compress_options options = COSET_COMPRESS_OPTIONS_INIT;
+    coset_graph *small = NULL;
+    coset_report *report = NULL;
+    void *bytes = NULL;
+    options.method = method;
+    OK(coset_compress(ctx, graph, NULL, &options, &small, &report));
+    OK(coset_graph_encode(ctx, small, &bytes, size_out));
+    coset_report_free(ctx, report);
+    coset_graph_free(ctx, small);
+    return bytes;
+}
+
+static void test_afde_stands_in_for_auto(void **state)
+{
+    (void)state;
+    coset_graph *graph = wide_model();
+    size_t by_auto = 0, by_afde = 0, by_merge = 0;
+    void *automatic = half(graph, "auto", &by_auto), *afde = half(graph, "afde", &by_afde);
+    void *merge = half(graph, "merge", &by_merge);
+    assert_int_equal(by_auto, by_afde);
+    assert_memory_equal(automatic, afde, by_afde);
+    assert_false(by_merge == by_afde && memcmp(merge, afde, by_afde) == 0); /* it could differ */
+    coset_memory_free(ctx, automatic);
+    coset_memory_free(ctx, afde);
+    coset_memory_free(ctx, merge);
+    coset_graph_free(ctx, graph);
+}
+
+/* A setting of the method that was asked for is still checked, and taken. */
+static void test_settings_are_those_of_the_method_asked_for(void **state)
+{
+    (void)state;
+    coset_graph *graph = wide_model();
+    coset_setting settings[] = {{"auto.ridge", "0.01"}, {"auto.nothing", "1"}};
+    for (int s = 0; s < 2; s++) {
+        coset_compress_options options = COSET_COMPRESS_OPTIONS_INIT;
+        coset_graph *small = NULL;
+        coset_report *report = NULL;
+        options.settings = &settings[s];
+        options.n_settings = 1;
+        assert_int_equal(coset_compress(ctx, graph, NULL, &options, &small, &report),
+                         s == 0 ? COSET_OK : COSET_EARGUMENT);
+        coset_report_free(ctx, report);
+        coset_graph_free(ctx, small);
+    }
+    coset_graph_free(ctx, graph);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_no_tolerance_merges_duplicates_only, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_afde_stands_in_for_auto, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_settings_are_those_of_the_method_asked_for, set_up,
+                                        tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
