@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Width of a slot's axis: fixed + sum of repeats * kept units of its groups. */
+/* Width of an axis of units: fixed + sum of repeats * kept units of its groups. */
 typedef struct axis_width {
     int64_t fixed, full;
     int32_t first, count; /* parts */
@@ -16,33 +16,40 @@ typedef struct width_part {
 /* One way in which a constant is read: fixed * width(axis[0]) * width(axis[1]) elements. */
 typedef struct cost_use {
     int64_t fixed;
-    int32_t axis[2]; /* slot; -1: none */
+    int32_t axis[2]; /* -1: none */
 } cost_use;
 
 /* A constant: its uses count once while they are all uncut, else each. */
 typedef struct cost_term {
     int64_t full;
     int32_t first, count; /* uses */
-    int64_t macs;         /* of the contractions that read it, at full width */
 } cost_term;
+
+/* Terms that a group touches: term[start[g] .. start[g + 1]], one after the other if it touches one
+ * twice. */
+typedef struct touch_list {
+    int32_t *start, *term;
+} touch_list;
 
 struct cost_model {
     int64_t base_params, base_macs;
-    axis_width *axes; /* [n_slots] */
+    axis_width *axes; /* [n_slots + n_nodes] slots, then unit axes of nodes' outputs */
     width_part *parts;
     int64_t n_parts, parts_capacity;
     cost_use *uses;
     int64_t n_uses, uses_capacity;
     cost_term *terms;
     int64_t n_terms, terms_capacity;
-    int32_t *start, *touched; /* terms that a group touches: touched[start[g] .. start[g + 1]] */
+    cost_use *macs; /* [n_macs] MACs of nodes, as products of widths */
+    int64_t n_macs;
+    touch_list params_of, macs_of; /* by group */
 };
 
-static int64_t axis_size(const cost_model *self, int32_t slot, const int64_t *widths, int64_t group,
-                         int64_t width)
+static int64_t axis_size(const cost_model *self, int32_t index, const int64_t *widths,
+                         int64_t group, int64_t width)
 {
-    if (slot < 0) return 1;
-    const axis_width *axis = &self->axes[slot];
+    if (index < 0) return 1;
+    const axis_width *axis = &self->axes[index];
     int64_t size = axis->fixed;
     for (int32_t p = axis->first; p < axis->first + axis->count; p++)
         size += self->parts[p].repeats *
@@ -76,45 +83,78 @@ static int64_t term_params(const cost_model *self, const cost_term *term, const 
     return all_full ? term->full : total;
 }
 
-static int64_t term_macs(const cost_model *self, const cost_term *term, const int64_t *widths,
-                         int64_t group, int64_t width)
+static int64_t use_macs(const cost_model *self, const cost_use *use, const int64_t *widths,
+                        int64_t group, int64_t width)
 {
-    if (term->macs == 0) return 0;
-    bool full = true;
-    int64_t size = use_size(self, &self->uses[term->first], widths, group, width, &full);
-    double share = term->full > 0 ? (double)size / (double)term->full : 1;
-    return (int64_t)((double)term->macs * share + 0.5);
+    double share = 1;
+    for (int a = 0; a < 2; a++)
+        if (use->axis[a] >= 0 && self->axes[use->axis[a]].full > 0)
+            share *= (double)axis_size(self, use->axis[a], widths, group, width) /
+                     (double)self->axes[use->axis[a]].full;
+    return (int64_t)((double)use->fixed * share + 0.5);
 }
 
 /* ---- building --------------------------------------------------------------------------------- */
 
-static coset_status build_axes(coset_ctx *ctx, cost_model *self, const graph_groups *groups)
+static coset_status add_part(coset_ctx *ctx, cost_model *self, axis_width *axis, int32_t group,
+                             int64_t repeats)
+{
+    coset_status status = ctx_reserve(ctx, &self->parts, &self->parts_capacity, self->n_parts + 1,
+                                      sizeof *self->parts);
+    if (status != COSET_OK) return status;
+    self->parts[self->n_parts++] = (width_part){group, repeats};
+    axis->count++;
+    return COSET_OK;
+}
+
+/* The axis along which `ids` lie. seen [groups] is zero on entry and on return. */
+static coset_status build_axis(coset_ctx *ctx, cost_model *self, const graph_groups *groups,
+                               const int64_t *ids, int64_t size, int64_t *seen, axis_width *axis)
 {
     coset_status status = COSET_OK;
-    TRY(ctx_alloc(ctx, groups->n_slots, sizeof *self->axes, &self->axes));
-    for (int64_t s = 0; s < groups->n_slots; s++)
-        self->axes[s].fixed = self->axes[s].full = groups->slots[s].size;
-    /* Parts of one slot must be contiguous: count, then place. */
-    for (int64_t g = 0; g < groups->n; g++)
-        for (int32_t m = 0; m < groups->groups[g].n_slots; m++) {
-            self->axes[groups->groups[g].slots[m].slot].count++;
-            self->n_parts++;
-        }
-    TRY(ctx_alloc(ctx, self->n_parts, sizeof *self->parts, &self->parts));
-    int32_t next = 0;
-    for (int64_t s = 0; s < groups->n_slots; s++) {
-        self->axes[s].first = next;
-        next += self->axes[s].count;
-        self->axes[s].count = 0;
+    *axis = (axis_width){.fixed = size, .full = size, .first = (int32_t)self->n_parts};
+    for (int64_t i = 0; i < size; i++) {
+        int32_t g = groups->group_of[ids[i]];
+        if (g >= 0) seen[g]++;
     }
-    for (int64_t g = 0; g < groups->n; g++)
-        for (int32_t m = 0; m < groups->groups[g].n_slots; m++) {
-            const group_slot *member = &groups->groups[g].slots[m];
-            axis_width *axis = &self->axes[member->slot];
-            axis->fixed -= groups->groups[g].n * member->repeats;
-            self->parts[axis->first + axis->count++] = (width_part){(int32_t)g, member->repeats};
+    for (int64_t i = 0; i < size; i++) {
+        int32_t g = groups->group_of[ids[i]];
+        if (g < 0 || seen[g] == 0) continue;
+        /* Units of a group have equally many indices on every axis. */
+        if (status == COSET_OK)
+            status = add_part(ctx, self, axis, g, seen[g] / groups->groups[g].n);
+        axis->fixed -= seen[g];
+        seen[g] = 0;
+    }
+    return status;
+}
+
+static coset_status build_axes(coset_ctx *ctx, cost_model *self, const coset_graph *graph,
+                               const graph_groups *groups)
+{
+    coset_status status = COSET_OK;
+    int64_t *seen = NULL;
+    TRY(ctx_alloc(ctx, groups->n_slots + graph->n_nodes, sizeof *self->axes, &self->axes));
+    TRY(ctx_alloc(ctx, groups->n, sizeof *seen, &seen));
+    for (int64_t s = 0; s < groups->n_slots; s++)
+        TRY(build_axis(ctx, self, groups, groups->slots[s].ids, groups->slots[s].size, seen,
+                       &self->axes[s]));
+    for (int64_t n = 0; n < graph->n_nodes; n++) {
+        axis_width *axis = &self->axes[groups->n_slots + n];
+        *axis = (axis_width){.fixed = 1, .full = 1};
+        if (graph->nodes[n].n_outputs < 1 || graph->nodes[n].outputs[0] < 0) continue;
+        const label_array *labels = labels_of(groups->labels, graph->nodes[n].outputs[0]);
+        int64_t size = 1, longest = 0;
+        for (int a = 0; a < labels->rank; a++) {
+            size *= labels->dims[a];
+            if (labels->dims[a] > longest) longest = labels->dims[a];
         }
+        /* What spreads over two axes is frozen. */
+        if (labels->rank >= 0 && size == longest)
+            TRY(build_axis(ctx, self, groups, labels->ids, size, seen, axis));
+    }
 done:
+    ctx_free(ctx, seen);
     return status;
 }
 
@@ -126,7 +166,32 @@ static bool same_slot(const graph_groups *groups, int32_t a, int32_t b)
            memcmp(sa->ids, sb->ids, (size_t)sa->size * sizeof *sa->ids) == 0;
 }
 
-/* Collects the distinct uses of every constant that has slots, node by node. */
+/* True if somebody reads a constant as it is: its uncut form stays in the model beside cut ones. */
+static bool read_whole(const coset_graph *graph, const graph_groups *groups, const int32_t *slots,
+                       int64_t n)
+{
+    const graph_value *value = &graph->values[groups->slots[slots[0]].value];
+    if (value->is_output) return true;
+    for (int32_t c = 0; c < value->n_consumers; c++) {
+        bool cut = false;
+        for (int64_t i = 0; i < n; i++)
+            cut = cut || groups->slots[slots[i]].node == value->consumers[c];
+        if (!cut) return true;
+    }
+    return false;
+}
+
+static coset_status add_use(coset_ctx *ctx, cost_model *self, cost_term *term, const cost_use *use)
+{
+    coset_status status =
+        ctx_reserve(ctx, &self->uses, &self->uses_capacity, self->n_uses + 1, sizeof *self->uses);
+    if (status != COSET_OK) return status;
+    self->uses[self->n_uses++] = *use;
+    term->count++;
+    return COSET_OK;
+}
+
+/* Collects the distinct uses of a constant that has slots, node by node. */
 static coset_status build_uses(coset_ctx *ctx, cost_model *self, const coset_graph *graph,
                                const graph_groups *groups, const int32_t *slots, int64_t n)
 {
@@ -147,11 +212,10 @@ static coset_status build_uses(coset_ctx *ctx, cost_model *self, const coset_gra
             known = known || (same_slot(groups, self->uses[u].axis[0], use.axis[0]) &&
                               same_slot(groups, self->uses[u].axis[1], use.axis[1]));
         if (known) continue;
-        TRY(ctx_reserve(ctx, &self->uses, &self->uses_capacity, self->n_uses + 1,
-                        sizeof *self->uses));
-        self->uses[self->n_uses++] = use;
-        term.count++;
+        TRY(add_use(ctx, self, &term, &use));
     }
+    cost_use whole = {.fixed = term.full, .axis = {-1, -1}};
+    if (read_whole(graph, groups, slots, n)) TRY(add_use(ctx, self, &term, &whole));
     TRY(ctx_reserve(ctx, &self->terms, &self->terms_capacity, self->n_terms + 1,
                     sizeof *self->terms));
     self->terms[self->n_terms++] = term;
@@ -160,7 +224,7 @@ done:
 }
 
 static coset_status build_terms(coset_ctx *ctx, cost_model *self, const coset_graph *graph,
-                                const graph_groups *groups, int64_t *term_of)
+                                const graph_groups *groups)
 {
     coset_status status = COSET_OK;
     int32_t *start = NULL, *order = NULL;
@@ -172,12 +236,9 @@ static coset_status build_terms(coset_ctx *ctx, cost_model *self, const coset_gr
         order[start[groups->slots[s].value]++] = (int32_t)s;
     for (int64_t v = 0, from = 0; v < graph->n_values; v++) {
         int64_t to = start[v]; /* after filing, start[v] is the end of v's slots */
-        term_of[v] = -1;
         const tensor *data = graph->values[v].constant;
-        if (to > from && data != NULL && dtype_is_float(data->dtype)) {
-            term_of[v] = self->n_terms;
+        if (to > from && data != NULL && dtype_is_float(data->dtype))
             TRY(build_uses(ctx, self, graph, groups, order + from, to - from));
-        }
         from = to;
     }
 done:
@@ -186,60 +247,84 @@ done:
     return status;
 }
 
-static coset_status count_macs(coset_ctx *ctx, cost_model *self, const coset_graph *graph,
-                               const graph_facts *facts, const graph_groups *groups,
-                               const int64_t *term_of)
+/* MACs of one node at full widths; 0 if they are not known. */
+static coset_status node_macs(coset_ctx *ctx, const coset_graph *graph, const graph_facts *facts,
+                              const graph_node *node, int64_t *macs_out)
 {
     coset_status status = COSET_OK;
     fact *known = NULL;
-    for (int64_t c = 0; c < groups->n_contractions; c++) {
-        const graph_node *node = &graph->nodes[groups->contractions[c].node];
-        int64_t term = term_of[groups->contractions[c].weight];
-        if (term < 0 || node->op->macs == NULL) continue;
-        TRY(ctx_alloc(ctx, (int64_t)node->n_inputs + node->n_outputs, sizeof *known, &known));
-        graph_node_facts(facts, node, known, known + node->n_inputs);
-        op_infer call = {{ctx, node, graph->opset, node->n_inputs, node->n_outputs},
-                         known,
-                         known + node->n_inputs};
-        bool sized = true;
-        for (int64_t i = 0; i < (int64_t)node->n_inputs + node->n_outputs; i++)
-            sized = sized &&
-                    (shape_known(&known[i].shape) || (i < node->n_inputs && node->inputs[i] < 0));
-        if (sized) self->terms[term].macs += node->op->macs(&call);
-        ctx_free(ctx, known);
-        known = NULL;
-    }
+    *macs_out = 0;
+    TRY(ctx_alloc(ctx, (int64_t)node->n_inputs + node->n_outputs, sizeof *known, &known));
+    graph_node_facts(facts, node, known, known + node->n_inputs);
+    op_infer call = {
+        {ctx, node, graph->opset, node->n_inputs, node->n_outputs}, known, known + node->n_inputs};
+    bool sized = true;
+    for (int64_t i = 0; i < (int64_t)node->n_inputs + node->n_outputs; i++)
+        sized =
+            sized && (shape_known(&known[i].shape) || (i < node->n_inputs && node->inputs[i] < 0));
+    if (sized) *macs_out = node->op->macs(&call);
 done:
     ctx_free(ctx, known);
     return status;
 }
 
-static void visit_touched(cost_model *self, bool place)
-{
-    for (int64_t t = 0; t < self->n_terms; t++)
-        for (int32_t u = self->terms[t].first; u < self->terms[t].first + self->terms[t].count; u++)
-            for (int a = 0; a < 2; a++) {
-                int32_t slot = self->uses[u].axis[a];
-                if (slot < 0) continue;
-                const axis_width *axis = &self->axes[slot];
-                for (int32_t p = axis->first; p < axis->first + axis->count; p++) {
-                    int32_t *at = &self->start[self->parts[p].group + (place ? 0 : 1)];
-                    if (place) self->touched[*at] = (int32_t)t;
-                    (*at)++;
-                }
-            }
-}
-
-static coset_status build_touched(coset_ctx *ctx, cost_model *self, int64_t n_groups)
+/* A contraction costs inputs x outputs; anything else that counts goes with the width of its output. */
+static coset_status count_macs(coset_ctx *ctx, cost_model *self, const coset_graph *graph,
+                               const graph_facts *facts, const graph_groups *groups)
 {
     coset_status status = COSET_OK;
-    TRY(ctx_alloc(ctx, n_groups + 2, sizeof *self->start, &self->start));
-    visit_touched(self, false);
-    for (int64_t g = 0; g < n_groups; g++) self->start[g + 1] += self->start[g];
-    TRY(ctx_alloc(ctx, self->start[n_groups], sizeof *self->touched, &self->touched));
-    visit_touched(self, true);
-    for (int64_t g = n_groups; g > 0; g--) self->start[g] = self->start[g - 1];
-    self->start[0] = 0;
+    TRY(ctx_alloc(ctx, graph->n_nodes, sizeof *self->macs, &self->macs));
+    for (int64_t n = 0, c = 0; n < graph->n_nodes; n++) {
+        const graph_node *node = &graph->nodes[n];
+        bool contracts = c < groups->n_contractions && groups->contractions[c].node == n;
+        cost_use use = {0, {(int32_t)(groups->n_slots + n), -1}};
+        if (contracts) {
+            use.axis[0] = groups->contractions[c].in_slot;
+            use.axis[1] = groups->contractions[c++].out_slot;
+        }
+        if (node->op == NULL || node->op->macs == NULL) continue;
+        TRY(node_macs(ctx, graph, facts, node, &use.fixed));
+        if (use.fixed > 0) self->macs[self->n_macs++] = use;
+    }
+done:
+    return status;
+}
+
+/* Lists, or counts, which groups use `t` of a list touches. */
+static void visit_use(const cost_model *self, const cost_use *use, int32_t t, bool place,
+                      touch_list *list)
+{
+    for (int a = 0; a < 2; a++) {
+        if (use->axis[a] < 0) continue;
+        const axis_width *axis = &self->axes[use->axis[a]];
+        for (int32_t p = axis->first; p < axis->first + axis->count; p++) {
+            int32_t *at = &list->start[self->parts[p].group + (place ? 0 : 1)];
+            if (place) list->term[*at] = t;
+            (*at)++;
+        }
+    }
+}
+
+static void visit_all(const cost_model *self, bool macs, bool place, touch_list *list)
+{
+    for (int64_t m = 0; macs && m < self->n_macs; m++)
+        visit_use(self, &self->macs[m], (int32_t)m, place, list);
+    for (int64_t t = 0; !macs && t < self->n_terms; t++)
+        for (int32_t u = self->terms[t].first; u < self->terms[t].first + self->terms[t].count; u++)
+            visit_use(self, &self->uses[u], (int32_t)t, place, list);
+}
+
+static coset_status build_touched(coset_ctx *ctx, cost_model *self, bool macs, int64_t n_groups,
+                                  touch_list *list)
+{
+    coset_status status = COSET_OK;
+    TRY(ctx_alloc(ctx, n_groups + 2, sizeof *list->start, &list->start));
+    visit_all(self, macs, false, list);
+    for (int64_t g = 0; g < n_groups; g++) list->start[g + 1] += list->start[g];
+    TRY(ctx_alloc(ctx, list->start[n_groups], sizeof *list->term, &list->term));
+    visit_all(self, macs, true, list);
+    for (int64_t g = n_groups; g > 0; g--) list->start[g] = list->start[g - 1];
+    list->start[0] = 0;
 done:
     return status;
 }
@@ -249,26 +334,22 @@ coset_status cost_model_new(coset_ctx *ctx, const coset_graph *graph, const grap
 {
     coset_status status = COSET_OK;
     cost_model *self = NULL;
-    int64_t *term_of = NULL;
     coset_graph_size size = {0};
     *model_out = NULL;
     TRY(coset_graph_measure(ctx, graph, &size));
     TRY(ctx_alloc(ctx, 1, sizeof *self, &self));
     self->base_params = size.params;
-    TRY(build_axes(ctx, self, groups));
-    TRY(ctx_alloc(ctx, graph->n_values, sizeof *term_of, &term_of));
-    TRY(build_terms(ctx, self, graph, groups, term_of));
-    TRY(count_macs(ctx, self, graph, facts, groups, term_of));
-    TRY(build_touched(ctx, self, groups->n));
+    TRY(build_axes(ctx, self, graph, groups));
+    TRY(build_terms(ctx, self, graph, groups));
+    TRY(count_macs(ctx, self, graph, facts, groups));
+    TRY(build_touched(ctx, self, false, groups->n, &self->params_of));
+    TRY(build_touched(ctx, self, true, groups->n, &self->macs_of));
     self->base_macs = size.macs > 0 ? size.macs : 0;
-    for (int64_t t = 0; t < self->n_terms; t++) {
-        self->base_params -= self->terms[t].full;
-        self->base_macs -= self->terms[t].macs;
-    }
+    for (int64_t t = 0; t < self->n_terms; t++) self->base_params -= self->terms[t].full;
+    for (int64_t m = 0; m < self->n_macs; m++) self->base_macs -= self->macs[m].fixed;
     *model_out = self;
     self = NULL;
 done:
-    ctx_free(ctx, term_of);
     cost_model_free(ctx, self);
     return status;
 }
@@ -280,17 +361,21 @@ void cost_model_free(coset_ctx *ctx, cost_model *self)
     ctx_free(ctx, self->parts);
     ctx_free(ctx, self->uses);
     ctx_free(ctx, self->terms);
-    ctx_free(ctx, self->start);
-    ctx_free(ctx, self->touched);
+    ctx_free(ctx, self->macs);
+    ctx_free(ctx, self->params_of.start);
+    ctx_free(ctx, self->params_of.term);
+    ctx_free(ctx, self->macs_of.start);
+    ctx_free(ctx, self->macs_of.term);
     ctx_free(ctx, self);
 }
 
 int64_t cost_of(const cost_model *self, cost_kind kind, const int64_t *widths)
 {
     int64_t total = kind == COST_PARAMS ? self->base_params : self->base_macs;
-    for (int64_t t = 0; t < self->n_terms; t++)
-        total += kind == COST_PARAMS ? term_params(self, &self->terms[t], widths, -1, 0)
-                                     : term_macs(self, &self->terms[t], widths, -1, 0);
+    for (int64_t t = 0; kind == COST_PARAMS && t < self->n_terms; t++)
+        total += term_params(self, &self->terms[t], widths, -1, 0);
+    for (int64_t m = 0; kind == COST_MACS && m < self->n_macs; m++)
+        total += use_macs(self, &self->macs[m], widths, -1, 0);
     return total;
 }
 
@@ -298,16 +383,16 @@ int64_t cost_change(const cost_model *self, cost_kind kind, const int64_t *width
                     int64_t width)
 {
     int64_t change = 0;
-    for (int32_t i = self->start[group]; i < self->start[group + 1]; i++) {
-        /* A term that a group touches on both axes is listed twice in a row. */
-        if (i > self->start[group] && self->touched[i] == self->touched[i - 1]) continue;
-        const cost_term *term = &self->terms[self->touched[i]];
+    const touch_list *list = kind == COST_PARAMS ? &self->params_of : &self->macs_of;
+    for (int32_t i = list->start[group]; i < list->start[group + 1]; i++) {
+        int32_t t = list->term[i];
+        if (i > list->start[group] && t == list->term[i - 1]) continue;
         if (kind == COST_PARAMS)
-            change += term_params(self, term, widths, group, width) -
-                      term_params(self, term, widths, -1, 0);
+            change += term_params(self, &self->terms[t], widths, group, width) -
+                      term_params(self, &self->terms[t], widths, -1, 0);
         else
-            change +=
-                term_macs(self, term, widths, group, width) - term_macs(self, term, widths, -1, 0);
+            change += use_macs(self, &self->macs[t], widths, group, width) -
+                      use_macs(self, &self->macs[t], widths, -1, 0);
     }
     return change;
 }

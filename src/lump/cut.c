@@ -3,6 +3,10 @@
 #include <math.h>
 #include <string.h>
 
+/* Rates are brought up to date after every step, and exchanges try every group against every other, where
+ * there are no more groups than this. */
+enum { REFRESH_GROUPS = 256, EXCHANGE_GROUPS = 128 };
+
 int64_t cut_round_up(const cut_space *self, int64_t group, int64_t width)
 {
     int64_t n = self->units[group], step = self->round_to > 1 ? self->round_to : 1;
@@ -67,13 +71,15 @@ static int64_t best_step(const cut_space *self, cost_kind kind, const int64_t *w
     return best;
 }
 
-static void greedy(const cut_space *self, cost_kind kind, int64_t budget, int64_t *widths,
-                   int64_t *cost, int64_t *steps, double *rates)
+/* Narrows groups other than `locked` until the budget is met or nothing is left to narrow. */
+static void greedy(const cut_space *self, cost_kind kind, int64_t budget, int64_t locked,
+                   int64_t *widths, int64_t *cost, int64_t *steps, double *rates)
 {
     for (int64_t g = 0; g < self->n; g++) steps[g] = -1; /* unknown */
     while (*cost > budget) {
         int64_t best = -1;
         for (int64_t g = 0; g < self->n; g++) {
+            if (g == locked) steps[g] = 0;
             if (steps[g] < 0) steps[g] = best_step(self, kind, widths, g, &rates[g]);
             if (steps[g] > 0 && (best < 0 || rates[g] < rates[best])) best = g;
         }
@@ -88,7 +94,7 @@ static void greedy(const cut_space *self, cost_kind kind, int64_t budget, int64_
         widths[best] = steps[best];
         steps[best] = -1;
         for (int64_t g = 0; g < self->n; g++)
-            if (self->n <= 256) steps[g] = -1;
+            if (self->n <= REFRESH_GROUPS) steps[g] = -1;
     }
 }
 
@@ -127,58 +133,86 @@ static double total_error(const cut_space *self, const int64_t *widths)
     return total;
 }
 
-/* Narrows one group by one step and spends what that frees on the others; keeps what helps. */
-static coset_status exchange(coset_ctx *ctx, const cut_space *self, cost_kind kind, int64_t budget,
-                             int64_t *widths, int64_t *cost)
+/* Widths that an exchange tries for one group: near ones, and a few far ones that steps over a flat or
+ * steep stretch of the path would not reach. */
+static int64_t candidate(const cut_space *self, int64_t group, int64_t width, int index)
 {
-    coset_status status = COSET_OK;
-    int64_t *trial = NULL;
-    size_t bytes = (size_t)self->n * sizeof *trial;
-    TRY(ctx_alloc(ctx, self->n, sizeof *trial, &trial));
+    static const int64_t near[] = {-1, -4, -16, 1, 4, 16};
+    enum { NEAR = sizeof near / sizeof *near, EIGHTHS = 8 };
+    int64_t n = self->units[group], wanted = 0;
+    if (index < NEAR)
+        wanted = width + near[index];
+    else if (index <= NEAR + EIGHTHS)
+        wanted = n * (index - NEAR) / EIGHTHS;
+    else
+        return -1;
+    if (wanted < 1) wanted = 1;
+    return wanted > width ? cut_round_up(self, group, wanted) : cut_round_down(self, group, wanted);
+}
+
+typedef struct exchanger {
+    const cut_space *space;
+    cost_kind kind;
+    int64_t budget, cost;
+    int64_t *widths, *trial, *steps;
+    double *rates;
+} exchanger;
+
+/* Gives one group another width and lets the others make up for it; keeps what helps. */
+static bool try_width(exchanger *self, int64_t group, int64_t width)
+{
+    const cut_space *space = self->space;
+    memcpy(self->trial, self->widths, (size_t)space->n * sizeof *self->trial);
+    int64_t cost = self->cost + cost_change(space->cost, self->kind, self->trial, group, width);
+    self->trial[group] = width;
+    greedy(space, self->kind, self->budget, group, self->trial, &cost, self->steps, self->rates);
+    if (cost > self->budget) return false;
+    fill(space, self->kind, self->budget, self->trial, &cost);
+    if (total_error(space, self->trial) >= total_error(space, self->widths) * (1 - 1e-9))
+        return false;
+    memcpy(self->widths, self->trial, (size_t)space->n * sizeof *self->trial);
+    self->cost = cost;
+    return true;
+}
+
+static void exchange(exchanger *self)
+{
+    const cut_space *space = self->space;
     bool improved = true;
     for (int pass = 0; pass < 16 && improved; pass++) {
         improved = false;
-        for (int64_t g = 0; g < self->n; g++) {
-            if (self->paths[g] == NULL) continue;
-            for (int64_t step = 1; step <= 16; step *= 4) {
-                int64_t narrow = cut_round_down(self, g, widths[g] - step);
-                if (widths[g] - step < 1 || narrow >= widths[g]) break;
-                memcpy(trial, widths, bytes);
-                int64_t trial_cost = *cost + cost_change(self->cost, kind, trial, g, narrow);
-                trial[g] = narrow;
-                fill(self, kind, budget, trial, &trial_cost);
-                if (total_error(self, trial) < total_error(self, widths) * (1 - 1e-9)) {
-                    memcpy(widths, trial, bytes);
-                    *cost = trial_cost;
-                    improved = true;
-                }
+        for (int64_t g = 0; g < space->n; g++) {
+            if (space->paths[g] == NULL) continue;
+            for (int index = 0;; index++) {
+                int64_t width = candidate(space, g, self->widths[g], index);
+                if (width < 0) break;
+                if (width != self->widths[g] && try_width(self, g, width)) improved = true;
             }
         }
     }
-done:
-    ctx_free(ctx, trial);
-    return status;
 }
 
 coset_status cut_to_budget(coset_ctx *ctx, const cut_space *self, cost_kind kind, int64_t budget,
                            int64_t *widths, bool *reached_out)
 {
     coset_status status = COSET_OK;
-    int64_t *steps = NULL;
+    int64_t *steps = NULL, *trial = NULL;
     double *rates = NULL;
     TRY(ctx_alloc(ctx, self->n, sizeof *steps, &steps));
+    TRY(ctx_alloc(ctx, self->n, sizeof *trial, &trial));
     TRY(ctx_alloc(ctx, self->n, sizeof *rates, &rates));
     memcpy(widths, self->units, (size_t)self->n * sizeof *widths);
     int64_t cost = cost_of(self->cost, kind, widths);
-    greedy(self, kind, budget, widths, &cost, steps, rates);
+    greedy(self, kind, budget, -1, widths, &cost, steps, rates);
     *reached_out = cost <= budget;
     if (*reached_out) {
         fill(self, kind, budget, widths, &cost);
-        /* Exchanges try every group against every other: worth it for networks, not for 10^4 groups. */
-        if (self->n <= 256) TRY(exchange(ctx, self, kind, budget, widths, &cost));
+        exchanger all = {self, kind, budget, cost, widths, trial, steps, rates};
+        if (self->n <= EXCHANGE_GROUPS) exchange(&all);
     }
 done:
     ctx_free(ctx, steps);
+    ctx_free(ctx, trial);
     ctx_free(ctx, rates);
     return status;
 }

@@ -308,7 +308,7 @@ static inline grown grow_graph(coset_ctx *ctx, uint64_t seed, int steps)
         grow_reshape, grow_reshape,   grow_transpose, grow_gather, grow_mix};
     grown self = {.b = build_start(ctx, 13), .random = rng_seed(seed, 77)};
     bool tall = seed % 2 == 1;
-    self.sharing = seed % 3 == 0 ? 0 : 0.25;
+    self.sharing = seed % 3 == 0 ? 0 : 0.7;
     int32_t x = build_input(&self.b, "x", COSET_F32, tall ? "3 2 4" : "3 4");
     self.streams[self.n_streams++] =
         (grown_stream){x, tall ? (shape){3, {3, 2, 4}} : (shape){2, {3, 4}}};
