@@ -110,8 +110,11 @@ int64_t path_width(const path *self, double eps)
 
 const path *path_at(const path *self, int64_t k)
 {
-    while (self->choice[0] != NULL)
-        self = self->choice[self->choice[1]->error[k] < self->choice[0]->error[k]];
+    while (self->choice[0] != NULL) {
+        const path *first = self->choice[0], *second = self->choice[1];
+        bool exact = second->tree.merges != NULL && second->height[k] == 0;
+        self = exact || second->error[k] < first->error[k] ? second : first;
+    }
     return self;
 }
 

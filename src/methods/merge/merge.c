@@ -41,15 +41,17 @@ done:
     return status;
 }
 
-/* Gram matrix of canonical units: E (h_i - o_i)(h_j - o_j) / (g_i g_j). */
-static void canonical_gram(const path *self, const group_sites *sites, double *gram, double *mass)
+/* Gram matrix of canonical units: E (h_i - o_i)(h_j - o_j) / (g_i g_j). Without data units are their
+ * incoming weights, which have no offset. */
+static void canonical_gram(const path *self, const group_sites *sites, bool data, double *gram,
+                           double *mass)
 {
     int64_t n = self->n;
     if (self->gain == NULL) return;
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < n; j++) {
             double value = gram[i * n + j];
-            if (self->offset != NULL)
+            if (data && self->offset != NULL)
                 for (int64_t s = 0; s < sites->count; s++)
                     value += self->offset[i] * self->offset[j] -
                              self->offset[i] * sites->sites[s].mean[j] -
@@ -122,7 +124,7 @@ coset_status merge_path(const method_call *call, int64_t g, bool canonical, path
         TRY(path_canonicalise(ctx, made, group->function, rows, width));
     }
     TRY(pool_sites(ctx, sites, &gram, &mass));
-    canonical_gram(made, sites, gram, mass);
+    canonical_gram(made, sites, call->stats != NULL, gram, mass);
     floor_masses(mass, n);
     TRY(ctx_alloc_raw(ctx, n * n, sizeof *distances, &distances));
     cluster_distances_from_gram(gram, n, distances);
