@@ -122,6 +122,13 @@ done:
     return status;
 }
 
+static bool any_allowed(const job *self)
+{
+    for (int64_t g = 0; g < self->groups->n; g++)
+        if (self->allowed[g]) return true;
+    return false;
+}
+
 coset_status coset_compress(coset_ctx *ctx, const coset_graph *graph, const coset_data *data,
                             const coset_compress_options *options, coset_graph **small_out,
                             coset_report **report_out)
@@ -150,8 +157,10 @@ coset_status coset_compress(coset_ctx *ctx, const coset_graph *graph, const cose
         best.graph = NULL;
     }
     if (!best.reached)
-        status = ctx_fail(ctx, COSET_ETARGET,
-                          "the target could not be reached; the closest model is kept");
+        status =
+            ctx_fail(ctx, COSET_ETARGET, "%s: the target could not be reached%s", graph->name,
+                     any_allowed(&self) ? "; the closest model is kept"
+                                        : ": no unit group can be cut (coset inspect says why)");
 done:
     if (status != COSET_OK && status != COSET_ETARGET) {
         coset_report_free(ctx, *report_out);

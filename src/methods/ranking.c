@@ -1,5 +1,6 @@
 #include "methods/ranking.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 typedef struct ranked {
@@ -33,10 +34,10 @@ coset_status ranking_path(coset_ctx *ctx, const char *method, const double *scor
     qsort(units, (size_t)n, sizeof *units, best_first);
     for (int64_t k = n - 1; k >= 0; k--) {
         made->order[k] = units[k].unit;
-        dropped += units[k].score * units[k].score;
+        dropped += uniform ? 1 : units[k].score * units[k].score;
         if (k > 0) made->height[k] = total > 0 ? units[k].score * (double)n / total : 0;
-        made->error[k] =
-            uniform ? (double)(n - k) / (double)n : (squares > 0 ? dropped / squares : 0);
+        double kept = (uniform ? (double)n : squares) - dropped;
+        made->error[k] = k > 0 && kept > 0 ? dropped / kept : (k > 0 ? 0 : (double)INFINITY);
     }
     path_smooth(made);
     *path_out = made;
