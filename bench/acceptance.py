@@ -48,13 +48,18 @@ def machine():
             f"ONNX Runtime {onnxruntime.__version__}")
 
 
+def by_method_line(result):
+    cells = [cell.partition(" ")[2] for cell in result["measured"].split(", ")]
+    return f"| {result['case']} | {result['target'].removeprefix('original ')} | {' | '.join(cells)} |"
+
+
 def markdown(results, about):
     lines = ["# Measured results", "",
              "Written by `make bench BENCH_ARGS='--markdown docs/results.md'`, which repeats all of it. Every score is "
-             "that of ONNX Runtime on",
-             "the written model and the test part of the data; every size is counted in the file; time and peak memory "
-             "are those of",
-             "the whole command, with reading the data and scoring both models on the test part.", "",
+             "that of ONNX",
+             "Runtime on the written model and the test part of the data; every size is counted in the file; time and "
+             "peak memory",
+             "are those of the whole command, with reading the data and scoring both models on the test part.", "",
              about, ""]
     for section, title in TITLES.items():
         part = [result for result in results if result["section"] == section]
@@ -63,12 +68,20 @@ def markdown(results, about):
         lines += [f"## {title}", ""]
         if section == "beyond":
             lines += ["No targets; other seeds, networks and sizes with every method, all given the same data. "
-                      "`magnitude` and `wanda` set weights to",
-                      "zero: their share is one of non-zeros, and the model gets no smaller. `!`: the share was not "
+                      "`magnitude`",
+                      "and `wanda` set weights to zero: their share is one of non-zeros, and the model gets no smaller. "
+                      "`!`: the share was not",
                       "reached.", ""]
+        single = [r for r in part if r["row"] not in beyond.BY_METHOD]
         lines += ["| case | target | measured | |", "|---|---|---|---|"]
-        lines += [f"| {r['case']} | {r['target']} | {r['measured']} | {VERDICTS[r['verdict']]} |" for r in part]
+        lines += [f"| {r['case']} | {r['target']} | {r['measured']} | {VERDICTS[r['verdict']]} |" for r in single]
         lines.append("")
+        by_method = [r for r in part if r["row"] in beyond.BY_METHOD]
+        if by_method:
+            lines += [f"| R² or accuracy | original | {' | '.join(beyond.METHODS)} |",
+                      "|---|---" + "|---" * len(beyond.METHODS) + "|"]
+            lines += [by_method_line(r) for r in by_method]
+            lines.append("")
     return "\n".join(lines)
 
 

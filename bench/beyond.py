@@ -88,4 +88,5 @@ def latency(tool):
         yield f"{model.stem}, `auto --params {share}`, ONNX Runtime on one thread", "", "; ".join(parts), None
 
 
+BY_METHOD = ("tables", "images", "deep")  # rows whose measured text is "METHOD VALUE, METHOD VALUE, ..."
 ROWS = {"seeds": seeds, "tables": tables, "images": images, "deep": deep, "latency": latency}

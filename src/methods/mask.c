@@ -131,12 +131,46 @@ done:
     return status;
 }
 
+/* Weights that stay with this share of every row or tensor. */
+static int64_t kept_by(const mask_work *self, double share)
+{
+    const method_call *call = self->call;
+    int64_t kept = 0;
+    for (int64_t c = 0; c < call->groups->n_contractions; c++) {
+        int64_t n = self->start[c + 1] - self->start[c], rows = 1;
+        if (n == 0) continue;
+        if (call->ranking.scope == MASK_ROW)
+            rows =
+                contraction_weight(call->graph, call->groups, &call->groups->contractions[c]).n_out;
+        kept += rows * share_of(share, n / rows);
+    }
+    return kept;
+}
+
+/* The share, or where rounding in every row would keep too many, the largest one that does not. */
+static double fitting_share(const mask_work *self, double share, int64_t keep_weights)
+{
+    enum { STEPS = 50 };
+    double low = 0, high = share;
+    if (kept_by(self, share) <= keep_weights) return share;
+    for (int i = 0; i < STEPS; i++) {
+        double middle = (low + high) / 2;
+        if (kept_by(self, middle) <= keep_weights)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 coset_status mask_cut(const coset_method *method, const method_call *call, const bool *allowed,
                       int64_t keep_weights, double share, coset_plan *plan)
 {
     coset_status status = COSET_OK;
     mask_work work;
     TRY(work_new(method, call, allowed, plan, &work));
+    if (call->ranking.scope != MASK_MODEL && call->ranking.pattern_m == 0)
+        share = fitting_share(&work, share, keep_weights);
     for (int64_t c = 0; c < call->groups->n_contractions; c++) {
         int64_t n = work.start[c + 1] - work.start[c];
         if (n == 0) continue;

@@ -117,12 +117,39 @@ static void test_settings_are_those_of_the_method_asked_for(void **state)
     coset_graph_free(ctx, graph);
 }
 
+/* A share rounded up in every tensor would keep more than the share of all. */
+static void test_layer_masks_keep_no_more_than_their_share(void **state)
+{
+    (void)state;
+    coset_graph *graph = wide_model();
+    coset_setting layer = {"magnitude.scope", "layer"};
+    for (int percent = 25; percent <= 100; percent += 5) {
+        coset_compress_options options = COSET_COMPRESS_OPTIONS_INIT;
+        coset_graph *small = NULL;
+        coset_report *report = NULL;
+        options.method = "magnitude";
+        options.settings = &layer;
+        options.n_settings = 1;
+        options.value = percent / 100.0;
+        OK(coset_compress(ctx, graph, NULL, &options, &small, &report));
+        double all = coset_report_number(report, "original.params", 0);
+        double left = coset_report_number(report, "compressed.nonzero", all + 1);
+        if (left > all * percent / 100 || left < all * percent / 100 - 2) /* 2 tensors: 1 each */
+            fail_msg("%g of %g non-zeros at %d %%", left, all, percent);
+        coset_report_free(ctx, report);
+        coset_graph_free(ctx, small);
+    }
+    coset_graph_free(ctx, graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_no_tolerance_merges_duplicates_only, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_afde_stands_in_for_auto, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_layer_masks_keep_no_more_than_their_share, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_settings_are_those_of_the_method_asked_for, set_up,
                                         tear_down),
     };
