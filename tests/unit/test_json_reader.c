@@ -326,6 +326,70 @@ static void agrees_with_jansson(void **state)
     assert_true(accepted > 100 && refused_both > 100);
 }
 
+/* ---- caps, just under and just over ---- */
+
+/* {"x":OPEN BODY CLOSE} with BODY repeated. */
+static char *repeated(const char *open, const char *body, int64_t times, const char *close)
+{
+    size_t a = strlen(open), b = strlen(body);
+    char *text = malloc(a + b * (size_t)times + strlen(close) + 16), *at = text;
+    assert_non_null(text);
+    at += sprintf(at, "{\"x\":%s", open);
+    for (int64_t i = 0; i < times; i++, at += b) memcpy(at, body, b);
+    sprintf(at, "%s}", close);
+    return text;
+}
+
+static coset_status parse(char *text)
+{
+    json_document *json = NULL;
+    coset_status status = json_read(ctx, text, strlen(text), "cap.json", &json);
+    assert_true((status == COSET_OK) == (json != NULL));
+    json_document_free(ctx, json);
+    free(text);
+    return status;
+}
+
+static void nesting_is_capped(void **state)
+{
+    (void)state;
+    for (int deep = JSON_MAX_NESTING - 1; deep <= JSON_MAX_NESTING + 1; deep++) {
+        char close[128] = "";
+        memset(close, ']', (size_t)deep - 1);
+        coset_status status = parse(repeated("", "[", deep - 1, close));
+        assert_int_equal(status, deep <= JSON_MAX_NESTING ? COSET_OK : COSET_ELIMIT);
+    }
+    /* Without an end, as deep as the file is long. */
+    assert_int_equal(parse(repeated("", "[", 1 << 20, "")), COSET_ELIMIT);
+    assert_int_equal(parse(repeated("", "{\"a\":", 1 << 20, "")), COSET_ELIMIT);
+    assert_int_equal(parse(repeated("\"", "[", 1000, "\"")), COSET_OK); /* text nests nothing */
+    assert_int_equal(parse(repeated("\"\\\"", "[", 1000, "\"")), COSET_OK);
+}
+
+static void values_are_capped(void **state)
+{
+    (void)state;
+    /* The object, the list and its first entry are counted already. */
+    const int64_t most = JSON_MAX_VALUES - 3;
+    assert_int_equal(parse(repeated("[0", ",0", most, "]")), COSET_OK);
+    assert_int_equal(parse(repeated("[0", ",0", most + 1, "]")), COSET_ELIMIT);
+}
+
+static void strings_are_capped(void **state)
+{
+    (void)state;
+    for (int64_t n = JSON_MAX_STRING; n <= JSON_MAX_STRING + 1; n++) {
+        coset_status expected = n == JSON_MAX_STRING ? COSET_OK : COSET_ELIMIT;
+        assert_int_equal(parse(repeated("\"", "a", n, "\"")), expected);
+        assert_int_equal(parse(repeated("\"", "\\u0001", n, "\"")), expected);
+        assert_int_equal(parse(repeated("1,\"", "a", n, "\":1")), expected);
+    }
+    /* Characters of four bytes, of which the last reaches over the cap. */
+    assert_int_equal(parse(repeated("\"a", "\xf0\x9f\x98\x80", JSON_MAX_STRING / 4, "\"")),
+                     COSET_ELIMIT);
+    assert_int_equal(parse(repeated("\"", "\\ud83d\\ude00", JSON_MAX_STRING / 4, "\"")), COSET_OK);
+}
+
 static void every_allocation_fails(void **state)
 {
     (void)state;
@@ -355,6 +419,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(structure, start, end),
         cmocka_unit_test_setup_teardown(what_is_not_json_is_refused, start, end),
         cmocka_unit_test_setup_teardown(agrees_with_jansson, start, end),
+        cmocka_unit_test_setup_teardown(nesting_is_capped, start, end),
+        cmocka_unit_test_setup_teardown(values_are_capped, start, end),
+        cmocka_unit_test_setup_teardown(strings_are_capped, start, end),
         cmocka_unit_test_setup_teardown(every_allocation_fails, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

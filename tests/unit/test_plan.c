@@ -1,11 +1,9 @@
 /* Plans: round trips, damage, caps. */
 #include "support/files.h"
 #include "support/plans.h"
+#include "support/tensors.h"
 
-#include "base/digest.h"
-#include "base/json_reader.h"
 #include "lump/plan_format.h"
-#include "lump/safetensors.h"
 
 static counted_memory memory;
 static coset_ctx *ctx;
@@ -236,18 +234,6 @@ static void damage_is_refused_or_harmless(void **state)
     free(files[1]);
 }
 
-/* Bytes of a safetensors file with this header and so many zero bytes of data. */
-static char *tensors(const char *header, size_t data, size_t *size_out)
-{
-    size_t length = strlen(header);
-    char *bytes = calloc(8 + length + data + 1, 1);
-    assert_non_null(bytes);
-    for (int b = 0; b < 8; b++) bytes[b] = (char)((uint64_t)length >> 8 * b);
-    memcpy(bytes + 8, header, length);
-    *size_out = 8 + length + data;
-    return bytes;
-}
-
 #define PLAN(rest) "{\"format\":\"coset-plan\",\"version\":1,\"model_sha256\":\"\"" rest "}"
 #define GROUP(rest) PLAN(",\"groups\":[{\"name\":\"g\",\"units\":2" rest "}]")
 #define MAP                                                                                        \
@@ -348,211 +334,7 @@ static void masks_hold_zeros_and_ones(void **state)
     free(data);
 }
 
-/* ---- safetensors ------------------------------------------------------------------------------------ */
-
-#define TENSOR(dtype, dims, from, to)                                                              \
-    "{\"dtype\":\"" dtype "\",\"shape\":[" dims "],\"data_offsets\":[" from "," to "]}"
-
-static const struct {
-    const char *header;
-    size_t data;
-    coset_status status;
-    const char *text;
-} headers[] = {
-    {"", 0, COSET_EFORMAT, "line 1"},
-    {"[]", 0, COSET_EFORMAT, "object"},
-    {"{\"a\":3}", 0, COSET_EFORMAT, "'a' has no dtype"},
-    {"{\"a\":{\"dtype\":\"F64\"}}", 0, COSET_EFORMAT, "no shape"},
-    {"{\"a\":{\"dtype\":\"F64\",\"shape\":[1]}}", 8, COSET_EFORMAT, "data_offsets"},
-    {"{\"a\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,8,8]}}", 8, COSET_EFORMAT,
-     "data_offsets"},
-    {"{\"a\":" TENSOR("F65", "1", "0", "8") "}", 8, COSET_EUNSUPPORTED, "'F65'"},
-    {"{\"a\":" TENSOR("F64", "1.0", "0", "8") "}", 8, COSET_EFORMAT, "dimension 0"},
-    {"{\"a\":" TENSOR("F64", "1,-1", "0", "8") "}", 8, COSET_EFORMAT, "dimension 1"},
-    {"{\"a\":" TENSOR("U8", "1,1,1,1,1,1,1,1,1", "0", "1") "}", 1, COSET_ELIMIT, "rank 9"},
-    {"{\"a\":" TENSOR("F64", "2", "0", "8") "}", 8, COSET_EFORMAT, "needs 16 bytes, not 8"},
-    {"{\"a\":" TENSOR("F64", "1", "0", "9") "}", 9, COSET_EFORMAT, "needs 8 bytes, not 9"},
-    {"{\"a\":" TENSOR("F64", "4294967296,4294967296", "0", "0") "}", 0, COSET_ELIMIT, ""},
-    {"{\"a\":" TENSOR("F64", "9223372036854775807,2", "0", "8") "}", 8, COSET_ELIMIT, ""},
-    {"{\"a\":" TENSOR("U8", "8", "-8", "0") "}", 8, COSET_EFORMAT, "claims bytes -8"},
-    {"{\"a\":" TENSOR("U8", "8", "8", "0") "}", 8, COSET_EFORMAT, "claims bytes 8 to 0"},
-    {"{\"a\":" TENSOR("U8", "8", "1", "9") "}", 8, COSET_EFORMAT, "claims bytes 1 to 9"},
-    {"{\"a\":" TENSOR("U8", "8", "0", "9223372036854775807") "}", 8, COSET_EFORMAT, "claims"},
-    {"{\"a\":" TENSOR("U8", "8", "1", "9") "}", 9, COSET_EFORMAT, "begins at byte 1"},
-    {"{\"a\":" TENSOR("U8", "8", "0", "8") "}", 9, COSET_EFORMAT, "1 bytes belong to no tensor"},
-    {"{}", 1, COSET_EFORMAT, "1 bytes belong to no tensor"},
-    {"{\"a\":" TENSOR("U8", "8", "0", "8") ",\"b\":" TENSOR("U8", "8", "4", "12") "}", 12,
-     COSET_EFORMAT, "'b' begins at byte 4"},
-    {"{\"b\":" TENSOR("U8", "8", "0", "8") ",\"a\":" TENSOR("U8", "8", "0", "8") "}", 8,
-     COSET_EFORMAT, "begins at byte 0"},
-    {"{\"a\":" TENSOR("U8", "4", "0", "4") ",\"b\":" TENSOR("U8", "4", "5", "9") "}", 9,
-     COSET_EFORMAT, "'b' begins at byte 5"},
-    {"{\"a\":" TENSOR("U8", "4", "0", "4") ",\"a\":" TENSOR("U8", "4", "4", "8") "}", 8,
-     COSET_EFORMAT, "repeated key"},
-};
-
-static void damaged_safetensors_are_named(void **state)
-{
-    (void)state;
-    safetensors *file = NULL;
-    size_t size = 0;
-    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-        char *bytes = tensors(headers[i].header, headers[i].data, &size);
-        expect_error(safetensors_decode(ctx, bytes, size, "x.safetensors", &file),
-                     headers[i].status, headers[i].text);
-        assert_non_null(strstr(coset_ctx_error(ctx), "x.safetensors"));
-        assert_null(file);
-        free(bytes);
-    }
-    char *bytes = tensors("{}", 0, &size);
-    for (size_t cut = 0; cut < 10; cut++)
-        assert_int_not_equal(safetensors_decode(ctx, bytes, cut, "x", &file), COSET_OK);
-    bytes[0] = 3;
-    expect_error(safetensors_decode(ctx, bytes, size, "x", &file), COSET_EFORMAT, "3 bytes");
-    free(bytes);
-}
-
-static void safetensors_in_any_order(void **state)
-{
-    (void)state;
-    safetensors *file = NULL;
-    size_t size = 0;
-    char *bytes =
-        tensors("{\"__metadata__\":{\"format\":\"pt\"},\"b\":" TENSOR(
-                    "U8", "2,2", "2",
-                    "6") ",\"empty\":" TENSOR("F64", "0,3", "2",
-                                              "2") ",\"a\":" TENSOR("BF16", "", "0", "2") "}   \n",
-                6, &size);
-    ok(safetensors_decode(ctx, bytes, size, "x", &file));
-    assert_int_equal(safetensors_count(file), 3);
-    const safetensors_entry *a = safetensors_find(file, "a"), *b = safetensors_find(file, "b");
-    assert_true(a->dtype == COSET_BF16 && a->shape.rank == 0 && a->bytes == 2);
-    assert_true(a->data == bytes + size - 6 && b->data == bytes + size - 4);
-    assert_string_equal(safetensors_at(file, 0)->name, "a");
-    assert_int_equal(safetensors_find(file, "empty")->bytes, 0);
-    assert_null(safetensors_find(file, "__metadata__"));
-    assert_null(safetensors_find(file, "c"));
-    safetensors_free(ctx, file);
-    bytes = (free(bytes), tensors("{}", 0, &size));
-    ok(safetensors_decode(ctx, bytes, size, "x", &file));
-    assert_null(safetensors_find(file, "a"));
-    safetensors_free(ctx, file);
-    free(bytes);
-}
-
-static void safetensors_data_is_aligned(void **state)
-{
-    (void)state;
-    const double values[3] = {1, -0.0, 5e-324};
-    char digest_text[DIGEST_TEXT], found[DIGEST_TEXT];
-    for (int length = 1; length <= 9; length++) {
-        char name[10] = "aaaaaaaaa";
-        name[length] = '\0';
-        safetensors_entry entry = {name, COSET_F64, {1, {3}}, values, sizeof values};
-        file_writer *writer = NULL;
-        safetensors *file = NULL;
-        ok(file_writer_open(ctx, "aligned", &writer));
-        ok(safetensors_put(ctx, writer, &entry, 1, "test", digest_text));
-        ok(file_writer_commit(writer));
-        ok(file_digest_of(ctx, "aligned", found));
-        assert_string_equal(digest_text, found);
-        size_t size = 0;
-        char *bytes = files_get("aligned", &size);
-        ok(safetensors_decode(ctx, bytes, size, "aligned", &file));
-        const safetensors_entry *back = safetensors_find(file, name);
-        assert_int_equal(((const char *)back->data - bytes) % 8, 0);
-        assert_memory_equal(back->data, values, sizeof values);
-        safetensors_free(ctx, file);
-        free(bytes);
-    }
-    safetensors_entry text = {(char[]){"t"}, COSET_STRING, {1, {0}}, values, 0};
-    file_writer *writer = NULL;
-    ok(file_writer_open(ctx, "text", &writer));
-    expect_error(safetensors_put(ctx, writer, &text, 1, "test", digest_text), COSET_EUNSUPPORTED,
-                 "'t'");
-    file_writer_abort(writer);
-}
-
 /* ---- caps, just under and just over ------------------------------------------------------------------ */
-
-/* {"x":OPEN BODY CLOSE} with BODY repeated. */
-static char *repeated(const char *open, const char *body, int64_t times, const char *close)
-{
-    size_t a = strlen(open), b = strlen(body);
-    char *text = malloc(a + b * (size_t)times + strlen(close) + 16), *at = text;
-    assert_non_null(text);
-    at += sprintf(at, "{\"x\":%s", open);
-    for (int64_t i = 0; i < times; i++, at += b) memcpy(at, body, b);
-    sprintf(at, "%s}", close);
-    return text;
-}
-
-static coset_status parse(char *text)
-{
-    json_document *json = NULL;
-    coset_status status = json_read(ctx, text, strlen(text), "cap.json", &json);
-    assert_true((status == COSET_OK) == (json != NULL));
-    json_document_free(ctx, json);
-    free(text);
-    return status;
-}
-
-static void nesting_is_capped(void **state)
-{
-    (void)state;
-    for (int deep = JSON_MAX_NESTING - 1; deep <= JSON_MAX_NESTING + 1; deep++) {
-        char close[128] = "";
-        memset(close, ']', (size_t)deep - 1);
-        coset_status status = parse(repeated("", "[", deep - 1, close));
-        assert_int_equal(status, deep <= JSON_MAX_NESTING ? COSET_OK : COSET_ELIMIT);
-    }
-    /* Without an end, as deep as the file is long. */
-    assert_int_equal(parse(repeated("", "[", 1 << 20, "")), COSET_ELIMIT);
-    assert_int_equal(parse(repeated("", "{\"a\":", 1 << 20, "")), COSET_ELIMIT);
-    assert_int_equal(parse(repeated("\"", "[", 1000, "\"")), COSET_OK); /* text nests nothing */
-    assert_int_equal(parse(repeated("\"\\\"", "[", 1000, "\"")), COSET_OK);
-}
-
-static void values_are_capped(void **state)
-{
-    (void)state;
-    /* The object, the list and its first entry are counted already. */
-    const int64_t most = JSON_MAX_VALUES - 3;
-    assert_int_equal(parse(repeated("[0", ",0", most, "]")), COSET_OK);
-    assert_int_equal(parse(repeated("[0", ",0", most + 1, "]")), COSET_ELIMIT);
-}
-
-static void strings_are_capped(void **state)
-{
-    (void)state;
-    for (int64_t n = JSON_MAX_STRING; n <= JSON_MAX_STRING + 1; n++) {
-        coset_status expected = n == JSON_MAX_STRING ? COSET_OK : COSET_ELIMIT;
-        assert_int_equal(parse(repeated("\"", "a", n, "\"")), expected);
-        assert_int_equal(parse(repeated("\"", "\\u0001", n, "\"")), expected);
-        assert_int_equal(parse(repeated("1,\"", "a", n, "\":1")), expected);
-    }
-    /* Characters of four bytes, of which the last reaches over the cap. */
-    assert_int_equal(parse(repeated("\"a", "\xf0\x9f\x98\x80", JSON_MAX_STRING / 4, "\"")),
-                     COSET_ELIMIT);
-    assert_int_equal(parse(repeated("\"", "\\ud83d\\ude00", JSON_MAX_STRING / 4, "\"")), COSET_OK);
-}
-
-static void headers_are_capped(void **state)
-{
-    (void)state;
-    for (uint64_t length = SAFETENSORS_HEADER; length <= SAFETENSORS_HEADER + 1; length++) {
-        char *bytes = malloc(8 + length);
-        safetensors *file = NULL;
-        assert_non_null(bytes);
-        memset(bytes, ' ', 8 + length);
-        memcpy(bytes, &length, 8);
-        memcpy(bytes + 8, "{}", 2);
-        coset_status status = safetensors_decode(ctx, bytes, 8 + length, "big", &file);
-        assert_int_equal(status, length <= SAFETENSORS_HEADER ? COSET_OK : COSET_ELIMIT);
-        safetensors_free(ctx, file);
-        free(bytes);
-    }
-}
 
 static void entries_are_capped(void **state)
 {
@@ -614,13 +396,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(damage_is_refused_or_harmless, start, end),
         cmocka_unit_test_setup_teardown(damaged_plans_are_named, start, end),
         cmocka_unit_test_setup_teardown(masks_hold_zeros_and_ones, start, end),
-        cmocka_unit_test_setup_teardown(damaged_safetensors_are_named, start, end),
-        cmocka_unit_test_setup_teardown(safetensors_in_any_order, start, end),
-        cmocka_unit_test_setup_teardown(safetensors_data_is_aligned, start, end),
-        cmocka_unit_test_setup_teardown(nesting_is_capped, start, end),
-        cmocka_unit_test_setup_teardown(values_are_capped, start, end),
-        cmocka_unit_test_setup_teardown(strings_are_capped, start, end),
-        cmocka_unit_test_setup_teardown(headers_are_capped, start, end),
         cmocka_unit_test_setup_teardown(entries_are_capped, start, end),
         cmocka_unit_test_setup_teardown(units_are_capped, start, end),
     };
