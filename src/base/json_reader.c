@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/utf8.h"
 
 enum { LONGEST_NUMBER = 800 }; /* a double written out whole has at most 767 significant digits */
 
@@ -54,25 +55,11 @@ static void skip_blanks(parser *self)
 
 /* ---- texts -------------------------------------------------------------------------------------- */
 
-/* Bytes of the UTF-8 sequence at `at`, 0 if it is none (overlong, surrogate, cut off). */
-static size_t sequence_length(const uint8_t *at, size_t left)
-{
-    uint8_t lead = at[0];
-    if (lead < 0x80) return 1;
-    size_t length = lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
-    if (length == 0 || length > left) return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((at[i] & 0xC0) != 0x80) return 0;
-    if ((lead == 0xE0 && at[1] < 0xA0) || (lead == 0xED && at[1] > 0x9F)) return 0;
-    if ((lead == 0xF0 && at[1] < 0x90) || (lead == 0xF4 && at[1] > 0x8F)) return 0;
-    return length;
-}
-
 bool json_is_text(const char *text)
 {
     const uint8_t *at = (const uint8_t *)text, *end = at + strlen(text);
     while (at < end) {
-        size_t length = sequence_length(at, (size_t)(end - at));
+        size_t length = utf8_length(at, (size_t)(end - at));
         if (length == 0) return false;
         at += length;
     }
@@ -144,7 +131,7 @@ static coset_status read_character(parser *self, char *out, size_t *length_out)
     *length_out = 1;
     if (c < 0x20) return fail_at(self, "a control character in a text must be escaped");
     if (c != '\\') {
-        *length_out = sequence_length(self->at, (size_t)(self->end - self->at));
+        *length_out = utf8_length(self->at, (size_t)(self->end - self->at));
         if (*length_out == 0) return fail_at(self, "a text is not UTF-8");
         memcpy(out, self->at, *length_out);
         self->at += *length_out;

@@ -2,6 +2,8 @@
 
 #include <limits.h>
 
+#include "base/utf8.h"
+
 typedef struct frame {
     const uint8_t *end;
     const ProtobufCMessageDescriptor *descriptor;
@@ -38,20 +40,6 @@ static bool read_varint(scan *self, int most, uint64_t *value_out)
         }
     }
     return false;
-}
-
-/* Bytes of the UTF-8 sequence at `at`, 0 if it is none (overlong, surrogate, cut off, NUL). */
-static size_t utf8_length(const uint8_t *at, size_t left)
-{
-    uint8_t lead = at[0];
-    if (lead < 0x80) return lead != 0;
-    size_t length = lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
-    if (length == 0 || length > left) return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((at[i] & 0xC0) != 0x80) return 0;
-    if ((lead == 0xE0 && at[1] < 0xA0) || (lead == 0xED && at[1] > 0x9F)) return 0;
-    if ((lead == 0xF0 && at[1] < 0x90) || (lead == 0xF4 && at[1] > 0x8F)) return 0;
-    return length;
 }
 
 static coset_status scan_string(scan *self, const char *field, size_t length)

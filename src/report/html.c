@@ -1,6 +1,8 @@
+#include <string.h>
+
+#include "base/utf8.h"
 #include "report/buffer.h"
 #include "report/page.h"
-#include "report/utf8.h"
 
 static const char head[] =
     "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -56,7 +58,7 @@ static void add_bars(buffer *out, const page *self, const page_block *block)
         long long y = (long long)i * ROW;
         const char *name = bars[i].name;
         int64_t extra = utf8_columns(name) - CHARACTERS;
-        for (int64_t c = 0; c < extra; c++) name += utf8_length(name);
+        for (int64_t c = 0; c < extra; c++) name += utf8_length(name, strlen(name));
         buffer_add(out, "<text x=\"%d\" y=\"%lld\" text-anchor=\"end\">", NAMES - 8, y + 15);
         buffer_add_html(out, extra > 0 ? "..." : "");
         buffer_add_html(out, name);

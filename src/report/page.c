@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "report/utf8.h"
+#include "base/utf8.h"
 
 /* Copies text into the arena, valid and without control characters: names come from model files and
  * go to terminals. NULL after a failure. */

@@ -8,8 +8,8 @@
 #include <jansson.h>
 
 #include "base/file.h"
+#include "base/utf8.h"
 #include "report/buffer.h"
-#include "report/utf8.h"
 
 /* jansson has its own allocator for the whole process, which a library leaves alone: its failures
  * show as NULL and -1. */

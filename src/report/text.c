@@ -1,6 +1,8 @@
+#include <string.h>
+
+#include "base/utf8.h"
 #include "report/buffer.h"
 #include "report/page.h"
-#include "report/utf8.h"
 
 /* A cell that is no last one takes at most this many columns; its middle goes. */
 enum { WIDEST = 64, HEAD = 36, TAIL = WIDEST - HEAD - 3 };
@@ -14,7 +16,7 @@ static int64_t width_of(const char *text, bool last)
 /* The text from its column `from` on. */
 static const char *skip(const char *text, int64_t from)
 {
-    while (from-- > 0) text += utf8_length(text);
+    while (from-- > 0) text += utf8_length(text, strlen(text));
     return text;
 }
 

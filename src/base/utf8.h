@@ -1,11 +1,12 @@
 /* Text of unknown encoding as UTF-8: names in model files and paths may be any bytes. */
-#ifndef COSET_REPORT_UTF8_H
-#define COSET_REPORT_UTF8_H
+#ifndef COSET_BASE_UTF8_H
+#define COSET_BASE_UTF8_H
 
 #include "base/ctx.h"
 
-/* Bytes of the UTF-8 character at `text` (no overlong forms, no surrogates); 0 if there is none. */
-int utf8_length(const char *text);
+/* Bytes of the UTF-8 character at `at`, of which `left` >= 1 bytes are there; 0 if it is none: overlong, a
+ * surrogate, cut off, or NUL. */
+size_t utf8_length(const void *at, size_t left);
 /* A copy in which every byte that belongs to no character is U+FFFD; owned by the caller. */
 COSET_MUST_USE coset_status utf8_copy(coset_ctx *ctx, const char *text, char **copy_out);
 /* Characters of valid UTF-8: the columns that it takes, near enough for tables. */
