@@ -68,10 +68,9 @@ def markdown(results, about):
         lines += [f"## {title}", ""]
         if section == "beyond":
             lines += ["No targets; other seeds, networks and sizes with every method, all given the same data. "
-                      "`magnitude`",
-                      "and `wanda` set weights to zero: their share is one of non-zeros, and the model gets no smaller. "
-                      "`!`: the share was not",
-                      "reached.", ""]
+                      "`magnitude` and `wanda`",
+                      "set weights to zero: their share is one of non-zeros, and the model gets no smaller. `!`: the "
+                      "share was not reached.", ""]
         single = [r for r in part if r["row"] not in beyond.BY_METHOD]
         lines += ["| case | target | measured | |", "|---|---|---|---|"]
         lines += [f"| {r['case']} | {r['target']} | {r['measured']} | {VERDICTS[r['verdict']]} |" for r in single]
