@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures what coset promises, with ONNX Runtime and numpy as the judge. See acceptance.py.
-#   bench/run.sh                          all rows, about half an hour on two cores
-#   bench/run.sh --only acceptance        the rows of the first table alone, some minutes
+#   bench/run.sh                          all rows, some ten minutes on two cores
+#   bench/run.sh --only acceptance        the rows of the first table alone, a minute
 #   bench/run.sh --markdown docs/results.md
 # From the environment: COSET_BIN (build/release/coset), COSET_DATA (../shared/data), COSET_JUDGE (Python with onnx,
 # onnxruntime and numpy; default the one that scripts/judge.sh makes).
