@@ -18,17 +18,17 @@ enum { SCALE_NONE, SCALE_LAYER };
 static const method_param params[] = {
     {"equivalence", PARAM_CHOICE, "backward|forward", "backward", 0, 0,
      "backward: units that receive the same; forward: units that send the same",
-     "METHODS.md 4.1, 4.2"},
+     "Cardelli et al., POPL 2016 and PNAS 2017"},
     {"linkage", PARAM_CHOICE, "single|complete|average|ward", "ward", 0, 0,
-     "how far blocks are apart; single is the definition of ERODE", "METHODS.md 3.2, 4.5"},
+     "how far blocks are apart; single is the definition of ERODE",
+     "single: ERODE; the others are ours"},
     {"scale", PARAM_CHOICE, "none|layer", "layer", 0, 0,
      "layer: distances in units of the layer's mean deviation, so that one eps serves all layers",
-     "METHODS.md 4.5 (ours)"},
+     "ours"},
     {"form", PARAM_CHOICE, "means|sums", "means", 0, 0,
-     "a block's unit is the mean or the sum of its members (sums: ReLU and identity only)",
-     "METHODS.md 4.3"},
+     "a block's unit is the mean or the sum of its members (sums: ReLU and identity only)", "ours"},
     {"canonical", PARAM_FLAG, NULL, "false", 0, 0,
-     "compare units after removing the symmetry of their activation", "METHODS.md 4.4 (ours)"},
+     "compare units after removing the symmetry of their activation", "ours"},
 };
 
 static void configure(method_call *call)

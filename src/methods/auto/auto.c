@@ -43,8 +43,8 @@ done:
 
 const coset_method method_auto = {
     .name = "auto",
-    .summary = "merge or select, whichever costs less in each group; the default",
-    .source = "ours (METHODS.md section 5)",
+    .summary = "select, merge or a mixture, whichever is best on held-out rows; the default",
+    .source = "ours",
     .help =
         "Builds the paths of merge and of select for every group and takes, at the width that the\n"
         "rule chooses, the one with the smaller estimated output error. With data, this mix, select\n"

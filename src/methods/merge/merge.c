@@ -15,7 +15,7 @@ static const method_param params[] = {
     {"canonical", PARAM_FLAG, NULL, "true", 0, 0,
      "compare units after removing the symmetry of their activation (scale for ReLU, sign for tanh\n"
      "      and sigmoid)",
-     "METHODS.md 4.4 (ours)"},
+     "ours"},
 };
 
 /* Masses below this share of the largest would make Ward's criterion degenerate. */
@@ -162,7 +162,7 @@ static coset_status own_path(const method_call *call, int64_t g, const coset_pla
 const coset_method method_merge = {
     .name = "merge",
     .summary = "clusters units that do the same on the data and replaces each block by one unit",
-    .source = "ours (METHODS.md sections 4.4 and 5)",
+    .source = "ours; clustering after Ward 1963",
     .help =
         "Ward clustering of the units' activations, weighted by what an error of the unit costs at\n"
         "the model's output. eps is the relative output error; exact duplicates, also scaled or\n"

@@ -21,7 +21,7 @@ done:
 const coset_method method_random = {
     .name = "random",
     .summary = "drops random units: the control that every method must beat",
-    .source = "METHODS.md section 8",
+    .source = "folklore",
     .help = "Units are dropped in a random order (--seed), the same share in every group.",
     .path = random_path,
 };

@@ -73,7 +73,7 @@ const coset_method method_select = {
     .name = "select",
     .summary =
         "keeps the units from which the others can be predicted, and rebuilds these from them",
-    .source = "ours (METHODS.md section 5)",
+    .source = "ours, on the orthogonal forward selection of Chen, Cowan and Grant 1991",
     .help =
         "Chooses units one by one, each time the one that removes most of the error that is left at\n"
         "the model's output; what the others carried is rebuilt from the kept ones by least squares\n"
