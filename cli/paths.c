@@ -130,12 +130,13 @@ static int check_writable(const path_use *output)
     return 0;
 }
 
-/* An existing file of a data set that is a folder is an input as well. */
+/* An existing file of a data set that is a folder (of idx files) is an input as well. */
 static bool is_input(const char *output, const char *input)
 {
     struct stat at;
     char folder[PATHS_LENGTH];
     if (same_file(output, input)) return true;
+    if (strstr(name_of(output), "-ubyte") == NULL) return false;
     if (stat(input, &at) != 0 || !S_ISDIR(at.st_mode) || stat(output, &at) != 0) return false;
     folder_of(output, folder);
     return same_file(folder, input);

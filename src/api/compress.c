@@ -55,6 +55,7 @@ static coset_status report_quality(job *self, coset_report *report, const coset_
         goto done;
     }
     TRY(evaluate(ctx, small, self->graph, self->data, evaluation_part(self->data), &found));
+    evaluation_warn(ctx, self->graph->name, self->data, &found, found.against_value);
     if (found.metric != NULL) {
         TRY(report_object(ctx, root, "metric", &entry));
         TRY(report_text(ctx, entry, "name", found.metric));
@@ -157,10 +158,9 @@ coset_status coset_compress(coset_ctx *ctx, const coset_graph *graph, const cose
         best.graph = NULL;
     }
     if (!best.reached)
-        status =
-            ctx_fail(ctx, COSET_ETARGET, "%s: the target could not be reached%s", graph->name,
-                     any_allowed(&self) ? "; the closest model is kept"
-                                        : ": no unit group can be cut (coset inspect says why)");
+        status = ctx_fail(ctx, COSET_ETARGET, "%s: the target could not be reached%s", graph->name,
+                          any_allowed(&self) ? "; the closest model is kept"
+                                             : ": no unit group may be cut (the report says why)");
 done:
     if (status != COSET_OK && status != COSET_ETARGET) {
         coset_report_free(ctx, *report_out);

@@ -148,9 +148,6 @@ static coset_status choose_metric(scorer *self)
                  (long long)self->width);
         TRY(add_total(self));
         self->numbers = self->total > 0;
-        if (!self->numbers)
-            ctx_log(self->ctx, COSET_LOG_WARNING,
-                    "%s: all targets are equal, so there is no metric", data->name);
     }
 done:
     return status;
@@ -307,6 +304,23 @@ const data_part *evaluation_part(const coset_data *data)
     return data->test.rows > 0 ? &data->test : &data->train;
 }
 
+void evaluation_warn(coset_ctx *ctx, const char *model, const coset_data *data,
+                     const evaluation *result, double value)
+{
+    const data_part *part = evaluation_part(data);
+    if (result->metric == NULL) {
+        if (part->y != NULL || part->label != NULL)
+            ctx_log(ctx, COSET_LOG_WARNING, "%s: all targets are equal, so there is no metric",
+                    data->name);
+    } else if (strcmp(result->metric, "r2") == 0 && value < 0) {
+        ctx_log(
+            ctx, COSET_LOG_WARNING,
+            "%s: worse on %s than a constant (R2 below 0): are inputs, target and scaling those "
+            "of its training?",
+            model, data->name);
+    }
+}
+
 /* ---- the verb ---------------------------------------------------------------------------------- */
 
 static coset_status add_results(coset_ctx *ctx, report_node *root, const evaluation *result)
@@ -342,6 +356,7 @@ coset_status coset_eval(coset_ctx *ctx, const coset_graph *graph, const coset_gr
     const data_part *part = evaluation_part(data);
     *report_out = NULL;
     TRY(evaluate(ctx, graph, against, data, part, &result));
+    evaluation_warn(ctx, graph->name, data, &result, result.value);
     TRY(report_new(ctx, REPORT_EVAL, &report));
     TRY(report_input(ctx, report, graph->name, graph->digest));
     if (against != NULL) TRY(report_input(ctx, report, against->name, against->digest));

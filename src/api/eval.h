@@ -33,6 +33,10 @@ COSET_MUST_USE coset_status evaluate_view(coset_ctx *ctx, const coset_graph *gra
 COSET_MUST_USE coset_status evaluate(coset_ctx *ctx, const coset_graph *graph,
                                      const coset_graph *against, const coset_data *data,
                                      const data_part *part, evaluation *out);
+/* Warns of a metric that is missing although there is a y, and of an r2 below 0, which a model rarely
+ * has on the data that it was trained for. `value` is that of the model called `model`. */
+void evaluation_warn(coset_ctx *ctx, const char *model, const coset_data *data,
+                     const evaluation *result, double value);
 /* The part that metrics use: test, or train if there is no test part. */
 const data_part *evaluation_part(const coset_data *data);
 

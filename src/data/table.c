@@ -106,15 +106,16 @@ static bool same_text(const table_cell *a, const table_cell *b)
     return a->length == b->length && memcmp(a->text, b->text, a->length) == 0;
 }
 
-/* The first row names the columns if it holds no number, and in some column either the second row
- * does, or its text never comes again: categories do come again, names do not. */
+/* The first row names the columns if it holds no number, and it is the only one, or in some column
+ * either the second row does, or its text never comes again: categories do come again, names do not. */
 static bool first_row_is_header(const table *self)
 {
     const table_cell *cells = self->cells;
     int64_t n = self->n_columns;
-    if (self->n_rows < 2) return false;
+    if (n == 0 || self->n_rows == 0) return false;
     for (int64_t c = 0; c < n; c++)
         if (is_number(self, &cells[c])) return false;
+    if (self->n_rows == 1) return true;
     for (int64_t c = 0; c < n; c++)
         if (is_number(self, &cells[n + c])) return true;
     for (int64_t c = 0; c < n; c++) {

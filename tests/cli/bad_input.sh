@@ -38,6 +38,7 @@ refused 5 "w1" inspect nan.onnx
 refused 1 "missing.onnx" inspect missing.onnx
 refused 1 "missing.onnx" compress missing.onnx -o kept.onnx
 refused 1 "folder.onnx" inspect folder.onnx
+refused 1 ".: is a folder" compress . -o kept.onnx
 unchanged
 
 # An operator that is not there: fine until the model has to run.
@@ -53,9 +54,10 @@ refused 2 "narrow.csv" compress mlp.onnx --data narrow.csv -o kept.onnx
 printf 'a,b,c,d,y\n1,2,3,4,5\n1,,3,4,5\n' >missing.csv
 printf 'a,b,c,d,y\n1,2,3,4,5\n1,2,3,5\n' >ragged.csv
 printf 'a,b,c,d,y\n1,2,3,4,5\n1,nan,3,4,5\n' >nan.csv
+printf 'a,b,c,d,y\n' >header.csv
 head -c 100 x.npz >cut.npz
 snapshot >../before
-for table in missing.csv ragged.csv nan.csv cut.npz; do
+for table in missing.csv ragged.csv nan.csv header.csv cut.npz; do
     refused 5 "$table" eval mlp.onnx --data "$table"
     refused 5 "$table" compress mlp.onnx --data "$table" -o kept.onnx
 done
@@ -63,6 +65,19 @@ refused 1 "nosuch.csv" eval mlp.onnx --data nosuch.csv
 refused 5 "cut.npz" run mlp.onnx --input cut.npz -o y.npz
 refused 1 "nosuch.npz" run mlp.onnx --input nosuch.npz -o y.npz
 unchanged
+
+# Data that fits, but is not what the model was trained for: said once, and no error.
+printf 'a,b,c,d,y\n1,2,3,4,1e6\n2,3,1,4,1e6\n4,3,1,2,2e6\n3,3,3,3,3e6\n' >alien.csv
+printf 'a,b,c,d,y\n1,2,3,4,5\n2,3,1,4,5\n4,3,1,2,5\n3,3,3,3,5\n' >flat.csv
+for table in alien flat; do
+    expect 0 compress mlp.onnx -o small.onnx --data $table.csv --test $table.csv
+    [ "$(grep -c warning err)" = 1 ] || fail "$table.csv: $(cat err)"
+    says err "$table.csv"
+    expect 0 eval mlp.onnx --data $table.csv
+    [ "$(grep -c warning err)" = 1 ] || fail "$table.csv: $(cat err)"
+done
+rm small.onnx
+snapshot >../before
 
 # Outputs that cannot be written.
 for out in /dev/full folder.onnx nosuch/small.onnx mlp.onnx/small.onnx ''; do
