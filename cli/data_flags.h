@@ -27,7 +27,7 @@ typedef struct data_flags {
 #define DATA_OPTIONS(flags)                                                                          \
     {"--data",                                                                                       \
      "D",                                                                                            \
-     ".npz .npy .csv .arff .txt .dat .data, idx, or a folder of idx files",                          \
+     ".npz .npy .csv .tsv .arff .txt .dat .data, idx, or a folder of idx files",                     \
      OPTION_TEXT,                                                                                    \
      &(flags)->path,                                                                                 \
      0,                                                                                              \
