@@ -424,7 +424,7 @@ weight_view contraction_weight(const coset_graph *graph, const graph_groups *gro
                         .scale = self->scale};
     view.out_stride = shape_product(&data->shape, out + 1, data->shape.rank);
     view.in_stride = shape_product(&data->shape, in + 1, data->shape.rank);
-    if (data->shape.rank > 2) view.n_taps = shape_product(&data->shape, 2, data->shape.rank);
+    view.n_taps = shape_product(&data->shape, (out > in ? out : in) + 1, data->shape.rank);
     return view;
 }
 

@@ -463,9 +463,33 @@ static void functions_between_contractions(void **state)
     }
 }
 
+/* A weight [1, n, q] is a matrix: it has no taps behind its two axes. */
+static void a_matrix_of_rank_three_has_no_taps(void **state)
+{
+    (void)state;
+    builder b = build_start(ctx, 13);
+    rng random = rng_seed(3, 0);
+    double rows[6 * 5];
+    int32_t x = build_input(&b, "x", COSET_F32, "3 5");
+    build_output(&b, named_dense(&b, &random, x, "1 5 6", "h"));
+    studied self = study(ctx, build_finish(&b));
+    assert_int_equal(self.groups->n_contractions, 1);
+    weight_view view = contraction_weight(b.graph, self.groups, &self.groups->contractions[0]);
+    assert_int_equal(view.n_taps, 1);
+    assert_int_equal(view.n_in, 5);
+    assert_int_equal(view.n_out, 6);
+    weight_rows(&view, 0, 6, rows);
+    const float *stored = view.data->data;
+    for (int o = 0; o < 6; o++)
+        for (int i = 0; i < 5; i++) assert_true(rows[o * 5 + i] == (double)stored[i * 6 + o]);
+    study_end(&self);
+    coset_graph_free(ctx, b.graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_matrix_of_rank_three_has_no_taps, start, end),
         cmocka_unit_test_setup_teardown(random_graphs_keep_their_function, start, end),
         cmocka_unit_test_setup_teardown(lifts_and_shifts_reach_every_form_of_consumer, start, end),
         cmocka_unit_test_setup_teardown(an_unknown_operator_freezes_only_what_it_touches, start,
