@@ -216,6 +216,7 @@ static void find_bias(const finder *self, contraction *at, const int32_t *add_sl
     const graph_value *y = &graph->values[at->output];
     int32_t node = at->node;
     int32_t bias = constant_operand(graph, &graph->nodes[node], at->weight, width);
+    if (node_attr_float(&graph->nodes[node], "beta", 1) == 0) bias = -1; /* nothing is added */
     if (bias < 0 && y->n_consumers == 1 && !y->is_output) {
         node = y->consumers[0];
         if (strcmp(graph->nodes[node].op_type, "Add") == 0)

@@ -486,10 +486,29 @@ static void a_matrix_of_rank_three_has_no_taps(void **state)
     coset_graph_free(ctx, b.graph);
 }
 
+/* beta = 0: the node adds nothing, and nothing can be added through it. */
+static void a_bias_times_zero_is_none(void **state)
+{
+    (void)state;
+    builder b = build_start(ctx, 13);
+    rng random = rng_seed(3, 0);
+    int32_t x = build_input(&b, "x", COSET_F32, "3 5"), y = build_value(&b, "y");
+    int32_t w = constant_of(&b, &random, "w", "5 4"), c = constant_of(&b, &random, "c", "4");
+    const int32_t inputs[3] = {x, w, c};
+    float_attr(&b, build_node_n(&b, "", "Gemm", inputs, 3, &y, 1), "beta", 0);
+    build_output(&b, y);
+    studied self = study(ctx, build_finish(&b));
+    assert_int_equal(self.groups->n_contractions, 1);
+    assert_int_equal(self.groups->contractions[0].bias, -1);
+    study_end(&self);
+    coset_graph_free(ctx, b.graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_matrix_of_rank_three_has_no_taps, start, end),
+        cmocka_unit_test_setup_teardown(a_bias_times_zero_is_none, start, end),
         cmocka_unit_test_setup_teardown(random_graphs_keep_their_function, start, end),
         cmocka_unit_test_setup_teardown(lifts_and_shifts_reach_every_form_of_consumer, start, end),
         cmocka_unit_test_setup_teardown(an_unknown_operator_freezes_only_what_it_touches, start,
