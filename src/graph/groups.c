@@ -308,16 +308,22 @@ static unit_function function_of(const graph_node *node)
     return UNIT_OTHER;
 }
 
-/* Follows a value to the contractions that read it; false if anything but one function is met. */
+/* Ways from one contraction to the next that are followed: where values part and meet again, their number
+ * grows exponentially with the depth. */
+enum { FOLLOW_DEPTH = 16, FOLLOW_VISITS = 4096 };
+
+/* Follows a value to the contractions that read it; false if anything but one function is met, or if there
+ * are too many ways. visits counts the readers looked at. */
 static bool follow(const finder *self, const bool *contracts, int32_t value, bool before,
-                   unit_group *function, int depth)
+                   unit_group *function, int depth, int *visits)
 {
     const graph_value *at = &self->graph->values[value];
-    if (at->is_output || at->n_consumers == 0 || depth > 16) return false;
+    if (at->is_output || at->n_consumers == 0 || depth > FOLLOW_DEPTH) return false;
     unit_group seen = {.function = UNIT_IDENTITY};
     bool first = true;
     for (int32_t c = 0; c < at->n_consumers; c++) {
         int32_t n = at->consumers[c];
+        if (++*visits > FOLLOW_VISITS) return false;
         unit_group here = {.function = UNIT_IDENTITY};
         if (!contracts[n]) {
             const graph_node *node = &self->graph->nodes[n];
@@ -328,7 +334,7 @@ static bool follow(const finder *self, const bool *contracts, int32_t value, boo
             if (strcmp(node->op_type, "LeakyRelu") == 0)
                 here.leak = node_attr_float(node, "alpha", 0.01f);
             if (!follow(self, contracts, node->outputs[0], before && step == UNIT_IDENTITY, &here,
-                        depth + 1))
+                        depth + 1, visits))
                 return false;
         }
         if (!first && (here.function != seen.function || here.leak != seen.leak)) return false;
@@ -361,7 +367,8 @@ static coset_status find_functions(finder *self)
         }
         if (producers != 1 || additions > 1 || (additions == 1 && at->bias < 0)) continue;
         unit_group found = {.function = UNIT_IDENTITY};
-        if (!follow(self, contracts, at->result, true, &found, 0)) continue;
+        int visits = 0;
+        if (!follow(self, contracts, at->result, true, &found, 0, &visits)) continue;
         group->function = found.function;
         group->leak = found.leak;
     }

@@ -504,11 +504,35 @@ static void a_bias_times_zero_is_none(void **state)
     coset_graph_free(ctx, b.graph);
 }
 
+/* 30 ways in each of 7 steps: they are not all followed. */
+static void ways_that_part_and_meet_take_no_time(void **state)
+{
+    (void)state;
+    enum { WAYS = 30, DEEP = 7 };
+    builder b = build_start(ctx, 13);
+    rng random = rng_seed(3, 0);
+    int32_t h = named_dense(&b, &random, build_input(&b, "x", COSET_F32, "0 5"), "5 4", "h");
+    for (int step = 0; step < DEEP; step++) {
+        int32_t inputs[WAYS];
+        char name[32];
+        for (int i = 0; i < WAYS; i++) inputs[i] = h;
+        snprintf(name, sizeof name, "c%d", step);
+        h = build_value(&b, name);
+        build_int_attr(&b, build_node_n(&b, "", "Concat", inputs, WAYS, &h, 1), "axis", 0);
+    }
+    build_output(&b, named_dense(&b, &random, h, "4 2", "out"));
+    studied self = study(ctx, build_finish(&b));
+    assert_int_equal(group_named(&self, "h")->function, UNIT_OTHER);
+    study_end(&self);
+    coset_graph_free(ctx, b.graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_matrix_of_rank_three_has_no_taps, start, end),
         cmocka_unit_test_setup_teardown(a_bias_times_zero_is_none, start, end),
+        cmocka_unit_test_setup_teardown(ways_that_part_and_meet_take_no_time, start, end),
         cmocka_unit_test_setup_teardown(random_graphs_keep_their_function, start, end),
         cmocka_unit_test_setup_teardown(lifts_and_shifts_reach_every_form_of_consumer, start, end),
         cmocka_unit_test_setup_teardown(an_unknown_operator_freezes_only_what_it_touches, start,
