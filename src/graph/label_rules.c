@@ -275,6 +275,9 @@ coset_status labels_contract(op_labels *call, int x, int x_axis, int w, int w_in
     bool elsewhere = false;
     for (int a = 0; a < labels->rank; a++)
         elsewhere = elsewhere || (a != x_axis && labels->dims[a] > 1);
+    for (int i = 0; i < call->at.n_in; i++)
+        if (i != w && call->at.node->inputs[i] == call->at.node->inputs[w])
+            return labels_freeze_all(call, "a contraction reads its weight twice");
     if (elsewhere && labels->dims[x_axis] > 1)
         return labels_freeze_all(call, "its units lie on two axes of a contraction's input");
     for (int a = 0; a < result.rank; a++)
@@ -288,9 +291,9 @@ coset_status labels_contract(op_labels *call, int x, int x_axis, int w, int w_in
         call->result[0] = result;
         return COSET_OK;
     }
+    if (w_out < 0) return labels_freeze_all(call, "a weight that is a vector sums its units up");
     TRY(ids_along(call, labels, x_axis, call->in[w].shape.dims[w_in], &ids));
     TRY(labels_slot(call, w, w_in, SLOT_CONSUMER, ids));
-    if (w_out < 0) return labels_make(call->set, result.rank, NULL, LABEL_FROZEN, &call->result[0]);
     int64_t width = call->in[w].shape.dims[w_out];
     TRY(labels_fresh(call->set, width, &first));
     result.dims[out_axis] = width;

@@ -463,6 +463,34 @@ static void functions_between_contractions(void **state)
     }
 }
 
+/* x -> MatMul h -> Relu -> `type` with a weight (and again that weight): how h may be cut. */
+static void expect_reader(const char *type, const char *weight, bool twice, const char *frozen)
+{
+    builder b = build_start(ctx, 13);
+    rng random = rng_seed(3, 0);
+    int32_t x = build_input(&b, "x", COSET_F32, "6 5");
+    int32_t h = build_op(&b, "Relu", named_dense(&b, &random, x, "5 6", "h"), -1, "r");
+    int32_t w = constant_of(&b, &random, "w", weight), y = build_value(&b, "y");
+    const int32_t inputs[3] = {h, w, w};
+    build_node_n(&b, "", type, inputs, twice ? 3 : 2, &y, 1);
+    build_output(&b, y);
+    studied self = study(ctx, build_finish(&b));
+    const char *found = group_named(&self, "h")->frozen;
+    if (frozen == NULL) assert_null(found);
+    if (frozen != NULL) assert_string_equal(found, frozen);
+    study_end(&self);
+    coset_graph_free(ctx, b.graph);
+}
+
+static void readers_that_cannot_be_cut_freeze(void **state)
+{
+    (void)state;
+    expect_reader("MatMul", "6 1", false, NULL);
+    expect_reader("MatMul", "6", false, "a weight that is a vector sums its units up");
+    expect_reader("Gemm", "6 6", false, NULL);
+    expect_reader("Gemm", "6 6", true, "a contraction reads its weight twice");
+}
+
 /* A weight [1, n, q] is a matrix: it has no taps behind its two axes. */
 static void a_matrix_of_rank_three_has_no_taps(void **state)
 {
@@ -530,6 +558,7 @@ static void ways_that_part_and_meet_take_no_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(readers_that_cannot_be_cut_freeze, start, end),
         cmocka_unit_test_setup_teardown(a_matrix_of_rank_three_has_no_taps, start, end),
         cmocka_unit_test_setup_teardown(a_bias_times_zero_is_none, start, end),
         cmocka_unit_test_setup_teardown(ways_that_part_and_meet_take_no_time, start, end),
