@@ -124,8 +124,11 @@ static coset_status read_filters(job *self)
     }
     for (int64_t c = 0; c < self->groups->n_contractions; c++) {
         const char *name = self->graph->nodes[self->groups->contractions[c].node].name;
-        self->allowed_weights[c] = !(has_only && regexec(&only, name, 0, NULL, 0) != 0) &&
-                                   !(has_ignore && regexec(&ignore, name, 0, NULL, 0) == 0);
+        /* A mask keeps no copy of the weight for a graph output that shows it. */
+        self->allowed_weights[c] =
+            !self->graph->values[self->groups->contractions[c].weight].is_output &&
+            !(has_only && regexec(&only, name, 0, NULL, 0) != 0) &&
+            !(has_ignore && regexec(&ignore, name, 0, NULL, 0) == 0);
     }
 done:
     if (has_only) regfree(&only);

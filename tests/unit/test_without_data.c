@@ -23,8 +23,9 @@ static int tear_down(void **state)
 
 #define OK(expression) assert_int_equal((expression), COSET_OK)
 
-/* x [?, 3] -> 12 ReLU units, more than there are inputs and none like another -> y [?, 2]. */
-static coset_graph *wide_model(void)
+/* x [?, 3] -> 12 ReLU units, more than there are inputs and none like another -> y [?, 2]; the second
+ * weight is a graph output, too, or is not. */
+static coset_graph *wide_model_showing(bool weight)
 {
     float first[INPUTS * UNITS], bias[UNITS], second[UNITS * OUTPUTS];
     rng random = rng_seed(7, 0);
@@ -39,8 +40,14 @@ static coset_graph *wide_model(void)
     int32_t z = build_op(&build, "Add", build_op(&build, "MatMul", x, w1, "m"), b1, "z");
     int32_t h = build_op(&build, "Relu", z, -1, "h");
     build_output(&build, build_op(&build, "MatMul", h, w2, "y"));
+    if (weight) build_output(&build, w2);
     build_finish(&build);
     return build.graph;
+}
+
+static coset_graph *wide_model(void)
+{
+    return wide_model_showing(false);
 }
 
 /* Units that 3 inputs and a bias span linearly are no duplicates: at tolerance 0 all of them stay. */
@@ -142,9 +149,41 @@ static void test_layer_masks_keep_no_more_than_their_share(void **state)
     coset_graph_free(ctx, graph);
 }
 
+static const tensor *weight_named(const coset_graph *graph, const char *name)
+{
+    for (int64_t v = 0; v < graph->n_values; v++)
+        if (strcmp(graph->values[v].name, name) == 0) return graph->values[v].constant;
+    fail_msg("no weight '%s'", name);
+    return NULL;
+}
+
+/* A mask on a weight that is a graph output would change that output. */
+static void test_masks_spare_weights_that_are_outputs(void **state)
+{
+    (void)state;
+    coset_compress_options options = COSET_COMPRESS_OPTIONS_INIT;
+    coset_graph *graph = wide_model_showing(true), *small = NULL;
+    coset_report *report = NULL;
+    options.method = "magnitude";
+    options.rule = COSET_RULE_RATIO;
+    options.value = 0.5;
+    OK(coset_compress(ctx, graph, NULL, &options, &small, &report));
+    const tensor *shown = weight_named(graph, "w2"), *same = weight_named(small, "w2");
+    assert_memory_equal(same->data, shown->data, shown->bytes);
+    const float *masked = weight_named(small, "w1")->data;
+    int zeros = 0;
+    for (int i = 0; i < INPUTS * UNITS; i++) zeros += masked[i] == 0;
+    assert_int_equal(zeros, INPUTS * UNITS / 2);
+    coset_report_free(ctx, report);
+    coset_graph_free(ctx, small);
+    coset_graph_free(ctx, graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_masks_spare_weights_that_are_outputs, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_no_tolerance_merges_duplicates_only, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_afde_stands_in_for_auto, set_up, tear_down),
