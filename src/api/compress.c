@@ -158,9 +158,11 @@ coset_status coset_compress(coset_ctx *ctx, const coset_graph *graph, const cose
         best.graph = NULL;
     }
     if (!best.reached)
-        status = ctx_fail(ctx, COSET_ETARGET, "%s: the target could not be reached%s", graph->name,
-                          any_allowed(&self) ? "; the closest model is kept"
-                                             : ": no unit group may be cut (the report says why)");
+        status =
+            ctx_fail(ctx, COSET_ETARGET, "%s: the target could not be reached%s", graph->name,
+                     any_allowed(&self)   ? "; the closest model is kept"
+                     : self.groups->n > 0 ? ": no unit group may be cut (the report says why)"
+                                          : ": no weights of operators that have a rule for units");
 done:
     if (status != COSET_OK && status != COSET_ETARGET) {
         coset_report_free(ctx, *report_out);
