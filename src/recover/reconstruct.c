@@ -145,8 +145,11 @@ done:
 static bool refittable(const reconstructor *self, const contraction *small)
 {
     const coset_graph *graph = self->graph;
-    if (small == NULL || graph->values[small->weight].n_consumers != 1) return false;
-    if (small->bias >= 0 && graph->values[small->bias].n_consumers != 1) return false;
+    if (small == NULL) return false;
+    const graph_value *weight = &graph->values[small->weight];
+    if (weight->n_consumers != 1 || weight->is_output) return false;
+    const graph_value *bias = small->bias >= 0 ? &graph->values[small->bias] : NULL;
+    if (bias != NULL && (bias->n_consumers != 1 || bias->is_output)) return false;
     return graph->values[small->weight].constant->shape.rank == 2 && small->scale != 0 &&
            small->bias_scale != 0;
 }

@@ -1,6 +1,8 @@
 /* What every row of methods.def promises, with every setting: paths, cuts, plants. */
 #include "support/method_subject.h"
 
+#include "recover/reconstruct.h"
+
 /* ---- paths --------------------------------------------------------------------------------------------- */
 
 static void expect_falling(const double *values, int64_t n, const char *label, int64_t g)
@@ -332,9 +334,45 @@ static void settings_are_checked(void **state)
     assert_null(coset_method_name(1000));
 }
 
+/* Reconstruction changes constants, but none that a graph output shows. */
+static void reconstruction_spares_outputs(void **state)
+{
+    (void)state;
+    builder b = network("Relu", PLANT_NONE, 3);
+    shape one = build_shape("5");
+    batch_source source = {SAMPLES, fill, NULL};
+    const int64_t keep[3] = {0, 2, 5};
+    coset_plan *plan = NULL;
+    coset_graph *small = NULL;
+    reconstruct_targets *targets = NULL;
+    for (int shown = 0; shown < 2; shown++) {
+        studied self = study(ctx, b.graph);
+        int32_t weight = self.groups->contractions[2].weight;
+        const tensor *old = b.graph->values[weight].constant;
+        study_expect(ctx, plan_new(ctx, b.graph, self.groups, &plan));
+        study_expect(ctx, lumping_select(ctx, FIRST, keep, 3, &plan->groups[0].map));
+        study_expect(ctx, plan_apply(ctx, b.graph, self.facts, self.groups, plan, &small));
+        study_expect(ctx,
+                     reconstruct_targets_new(ctx, b.graph, self.groups, &source, &one, &targets));
+        study_expect(ctx, reconstruct(ctx, b.graph, self.groups, plan, targets, &source, &one, 1e-3,
+                                      &small));
+        const tensor *now = small->values[weight].constant;
+        assert_int_equal(now->bytes, old->bytes);
+        assert_int_equal(memcmp(now->data, old->data, old->bytes) == 0, shown);
+        reconstruct_targets_free(ctx, targets);
+        coset_graph_free(ctx, small);
+        plan_free(ctx, plan);
+        study_end(&self);
+        if (shown == 0) build_output(&b, weight);
+        if (shown == 0) build_finish(&b);
+    }
+    coset_graph_free(ctx, b.graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(reconstruction_spares_outputs, start, end),
         cmocka_unit_test_setup_teardown(settings_are_checked, start, end),
         cmocka_unit_test_setup_teardown(paths_are_nested_and_monotone, start, end),
         cmocka_unit_test_setup_teardown(cuts_follow_their_rules, start, end),
