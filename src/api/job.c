@@ -84,13 +84,21 @@ static coset_status compile(coset_ctx *ctx, const char *flag, const char *patter
     return ctx_fail(ctx, COSET_EARGUMENT, "--%s '%s': %s", flag, pattern, reason);
 }
 
+/* What reports call a node: its name, or that of what it gives. */
+static const char *name_of(const coset_graph *graph, int32_t node)
+{
+    const graph_node *at = &graph->nodes[node];
+    if (at->name[0] != '\0' || at->n_outputs == 0 || at->outputs[0] < 0) return at->name;
+    return graph->values[at->outputs[0]].name;
+}
+
 /* True if a producing node of the group matches. */
 static bool matches(const job *self, const unit_group *group, const regex_t *pattern)
 {
     for (int32_t s = 0; s < group->n_slots; s++) {
         if (group->slots[s].role != SLOT_PRODUCER) continue;
         int32_t node = self->groups->slots[group->slots[s].slot].node;
-        if (regexec(pattern, self->graph->nodes[node].name, 0, NULL, 0) == 0) return true;
+        if (regexec(pattern, name_of(self->graph, node), 0, NULL, 0) == 0) return true;
     }
     return false;
 }
@@ -123,7 +131,7 @@ static coset_status read_filters(job *self)
         self->allowed[g] = self->refused[g] == NULL;
     }
     for (int64_t c = 0; c < self->groups->n_contractions; c++) {
-        const char *name = self->graph->nodes[self->groups->contractions[c].node].name;
+        const char *name = name_of(self->graph, self->groups->contractions[c].node);
         /* A mask keeps no copy of the weight for a graph output that shows it. */
         self->allowed_weights[c] =
             !self->graph->values[self->groups->contractions[c].weight].is_output &&

@@ -65,6 +65,8 @@ static coset_status decode(coset_ctx *ctx, const uint8_t *bytes, size_t size, co
     int64_t opset = 0;
     *graph_out = NULL;
     if (size == 0) FAIL(ctx, COSET_EFORMAT, "is empty");
+    if (size > 2 && bytes[0] == 0x1F && bytes[1] == 0x8B)
+        FAIL(ctx, COSET_EFORMAT, "is compressed with gzip; unpack it first");
     TRY(onnx_unpack(ctx, &onnx__model_proto__descriptor, bytes, size, &owned));
     model = owned;
     const Onnx__ModelProto *proto = (const Onnx__ModelProto *)model->root;

@@ -11,6 +11,7 @@ size=$(stat -c %s mlp.onnx)
 for part in 1 2 3; do head -c $((size * part / 4)) mlp.onnx >"cut$part.onnx"; done
 printf '' >empty.onnx
 head -c 4096 /dev/zero >zeros.onnx
+gzip -c mlp.onnx >packed.onnx
 mkdir folder.onnx
 echo "precious" >kept.onnx
 snapshot >../before
@@ -35,6 +36,7 @@ refused 5 "relu0" inspect cycle.onnx
 refused 5 "w0" inspect overflow.onnx
 refused 5 "../secret.bin" inspect outside.onnx
 refused 5 "w1" inspect nan.onnx
+refused 5 "gzip" inspect packed.onnx
 refused 1 "missing.onnx" inspect missing.onnx
 refused 1 "missing.onnx" compress missing.onnx -o kept.onnx
 refused 1 "folder.onnx" inspect folder.onnx
