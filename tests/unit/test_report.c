@@ -8,9 +8,9 @@
 #include <jansson.h>
 #include <cmocka.h>
 
+#include "base/utf8.h"
 #include "report/page.h"
 #include "report/report.h"
-#include "base/utf8.h"
 
 /* An allocator whose allocation number `fail_at` fails, and that counts what is in use. */
 typedef struct counting {
@@ -280,7 +280,8 @@ static void long_cells_are_cut(void **state)
     OK(page_text(&drawn, &text));
     char *row = strchr(text, '\n') + 1;
     assert_int_equal(utf8_columns(row), 2 + 64 + 3 + 100 + 1);
-    for (const char *c = row; *c != '\0'; c += utf8_length(c, strlen(c))) assert_true(utf8_length(c, strlen(c)) > 0);
+    for (const char *c = row; *c != '\0'; c += utf8_length(c, strlen(c)))
+        assert_true(utf8_length(c, strlen(c)) > 0);
     ctx_free(ctx, text);
     page_free(&drawn);
 }
