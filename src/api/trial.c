@@ -23,19 +23,22 @@ void outcome_free(coset_ctx *ctx, outcome *self)
 
 /* ---- one trial ---------------------------------------------------------------------------------- */
 
-static coset_status add_stage(job *self, outcome *at, const coset_graph *graph, const char *name,
-                              double start, double *rel_l2_out)
+/* Deviation from the original on held-out rows; NaN without data. */
+static coset_status held_out_error(job *self, const coset_graph *graph, double *rel_l2_out)
 {
     evaluation found = {.rel_l2 = (double)NAN};
-    if (self->data != NULL) {
-        coset_status status = evaluate_view(self->ctx, graph, self->graph, &self->held, &found);
-        if (status != COSET_OK) return status;
-    }
-    at->stages[at->n_stages].name = name;
-    at->stages[at->n_stages].rel_l2 = found.rel_l2;
-    at->stages[at->n_stages++].seconds = report_clock() - start;
+    coset_status status = COSET_OK;
+    if (self->data != NULL)
+        status = evaluate_view(self->ctx, graph, self->graph, &self->held, &found);
     *rel_l2_out = found.rel_l2;
-    return COSET_OK;
+    return status;
+}
+
+static void add_stage(outcome *at, const char *name, double rel_l2, double start)
+{
+    at->stages[at->n_stages].name = name;
+    at->stages[at->n_stages].rel_l2 = rel_l2;
+    at->stages[at->n_stages++].seconds = report_clock() - start;
 }
 
 static coset_status lift_maps(job *self, coset_plan *plan)
@@ -84,7 +87,8 @@ static coset_status try_lift(job *self, outcome *at, double *rel_l2)
         }
     TRY(lift_maps(self, at->plan));
     TRY(plan_apply(ctx, self->graph, self->facts, self->groups, at->plan, &lifted));
-    TRY(add_stage(self, at, lifted, "lift", start, &found));
+    TRY(held_out_error(self, lifted, &found));
+    add_stage(at, "lift", found, start);
     if (found < *rel_l2) {
         coset_graph_free(ctx, at->graph);
         at->graph = lifted;
@@ -102,14 +106,6 @@ done:
     return status;
 }
 
-static coset_status held_out_error(job *self, const coset_graph *graph, double *rel_l2_out)
-{
-    evaluation found;
-    coset_status status = evaluate_view(self->ctx, graph, self->graph, &self->held, &found);
-    *rel_l2_out = found.rel_l2;
-    return status;
-}
-
 static coset_status try_reconstruct(job *self, outcome *at, double *rel_l2)
 {
     coset_status status = COSET_OK;
@@ -120,10 +116,8 @@ static coset_status try_reconstruct(job *self, outcome *at, double *rel_l2)
         TRY(reconstruct_targets_new(ctx, self->graph, self->groups, &self->source,
                                     &self->data->sample, &self->targets));
     for (int r = 0; r < N_RIDGES; r++) {
-        TRY(graph_clone(ctx, at->graph, &refitted));
-        TRY(graph_check(ctx, refitted));
         TRY(reconstruct(ctx, self->graph, self->groups, at->plan, self->targets, &self->source,
-                        &self->data->sample, RECONSTRUCT_RIDGES[r], &refitted));
+                        &self->data->sample, at->graph, RECONSTRUCT_RIDGES[r], &refitted));
         TRY(held_out_error(self, refitted, &found));
         if (found < least) {
             least = found;
@@ -135,12 +129,12 @@ static coset_status try_reconstruct(job *self, outcome *at, double *rel_l2)
         refitted = NULL;
     }
     if (best == NULL) goto done;
-    TRY(add_stage(self, at, best, "reconstruct", start, &found));
-    if (found < *rel_l2) {
+    add_stage(at, "reconstruct", least, start);
+    if (least < *rel_l2) {
         coset_graph_free(ctx, at->graph);
         at->graph = best;
         best = NULL;
-        *rel_l2 = found;
+        *rel_l2 = least;
     }
 done:
     coset_graph_free(ctx, refitted);
@@ -163,7 +157,8 @@ coset_status job_carry_out(job *self, outcome *at)
     double rel_l2 = 0, start = report_clock();
     at->n_stages = 0;
     TRY(plan_apply(self->ctx, self->graph, self->facts, self->groups, at->plan, &at->graph));
-    TRY(add_stage(self, at, at->graph, "cut", start, &rel_l2));
+    TRY(held_out_error(self, at->graph, &rel_l2));
+    add_stage(at, "cut", rel_l2, start);
     if (self->lift && plan_cuts(at->plan) && self->options->plan_in == NULL)
         TRY(try_lift(self, at, &rel_l2));
     if (self->reconstruct && plan_cuts(at->plan)) TRY(try_reconstruct(self, at, &rel_l2));

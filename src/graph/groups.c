@@ -410,6 +410,13 @@ void groups_free(coset_ctx *ctx, graph_groups *self)
     ctx_free(ctx, self);
 }
 
+const group_slot *group_slot_in(const unit_group *self, int32_t slot)
+{
+    for (int32_t s = 0; s < self->n_slots; s++)
+        if (self->slots[s].slot == slot) return &self->slots[s];
+    return NULL;
+}
+
 int32_t groups_at(const graph_groups *self, int32_t slot, int64_t i, int64_t *unit_out)
 {
     int64_t id = self->slots[slot].ids[i];

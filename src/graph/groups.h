@@ -74,6 +74,9 @@ COSET_MUST_USE coset_status groups_find(coset_ctx *ctx, const coset_graph *graph
                                         const graph_facts *facts, graph_groups **groups_out);
 void groups_free(coset_ctx *ctx, graph_groups *self);
 
+/* How a group takes part in a label slot; NULL: it does not. */
+const group_slot *group_slot_in(const unit_group *self, int32_t slot);
+
 /* Group of index i of a slot and the unit in it; -1 if the index belongs to no group. */
 int32_t groups_at(const graph_groups *self, int32_t slot, int64_t i, int64_t *unit_out);
 

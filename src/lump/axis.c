@@ -49,10 +49,7 @@ coset_status axis_map_new(coset_ctx *ctx, const graph_groups *groups, const cose
         int32_t g = groups_at(groups, slot, i, &unit);
         if (g < 0 || g == last || plan->groups[g].map == NULL) continue;
         last = g;
-        const unit_group *group = &groups->groups[g];
-        const group_slot *member = NULL;
-        for (int32_t s = 0; s < group->n_slots; s++)
-            if (group->slots[s].slot == slot) member = &group->slots[s];
+        const group_slot *member = group_slot_in(&groups->groups[g], slot);
         bool seen = false;
         for (int32_t m = 0; m < self.n_members; m++) seen = seen || self.members[m] == member;
         if (seen || member == NULL) continue;

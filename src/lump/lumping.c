@@ -92,17 +92,6 @@ bool lumping_is_identity(const lumping *self)
     return true;
 }
 
-void lumping_lift_matrix(const lumping *self, double *lift_out)
-{
-    if (self->lift != NULL) {
-        memcpy(lift_out, self->lift, (size_t)(self->n * self->k) * sizeof *lift_out);
-        return;
-    }
-    memset(lift_out, 0, (size_t)(self->n * self->k) * sizeof *lift_out);
-    for (int64_t u = 0; u < self->n; u++)
-        if (self->block[u] >= 0) lift_out[u * self->k + self->block[u]] = self->scale[u];
-}
-
 coset_status lumping_check(coset_ctx *ctx, const lumping *self)
 {
     if (self->k < 1 || self->k > self->n)

@@ -30,8 +30,6 @@ void lumping_free(coset_ctx *ctx, lumping *self);
 
 /* True if R = L = I and shift = 0. */
 bool lumping_is_identity(const lumping *self);
-/* L as a dense (n, k) matrix, written. */
-void lumping_lift_matrix(const lumping *self, double *lift_out);
 /* Structural soundness, for lumpings that come from files. Errors: COSET_EFORMAT. */
 COSET_MUST_USE coset_status lumping_check(coset_ctx *ctx, const lumping *self);
 

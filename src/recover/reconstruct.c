@@ -209,8 +209,8 @@ static bool reads_input(const reconstructor *self, const contraction *at)
 
 coset_status reconstruct(coset_ctx *ctx, const coset_graph *original, const graph_groups *groups,
                          const coset_plan *plan, const reconstruct_targets *targets,
-                         const batch_source *source, const shape *sample_shapes, double ridge,
-                         coset_graph **small)
+                         const batch_source *source, const shape *sample_shapes,
+                         const coset_graph *small, double ridge, coset_graph **refitted_out)
 {
     coset_status status = COSET_OK;
     reconstructor self = {.ctx = ctx,
@@ -221,7 +221,8 @@ coset_status reconstruct(coset_ctx *ctx, const coset_graph *original, const grap
                           .source = source,
                           .sample_shapes = sample_shapes,
                           .ridge = ridge};
-    TRY(graph_clone(ctx, *small, &self.graph));
+    *refitted_out = NULL;
+    TRY(graph_clone(ctx, small, &self.graph));
     TRY(graph_check(ctx, self.graph));
     TRY(graph_infer(ctx, self.graph, NULL, &self.small_facts));
     TRY(groups_find(ctx, self.graph, self.small_facts, &self.small_groups));
@@ -237,8 +238,7 @@ coset_status reconstruct(coset_ctx *ctx, const coset_graph *original, const grap
         TRY(refit_one(&self, at, now));
     }
     ctx_progress(ctx, "reconstructing", groups->n_contractions, groups->n_contractions);
-    coset_graph_free(ctx, *small);
-    *small = self.graph;
+    *refitted_out = self.graph;
     self.graph = NULL;
 done:
     ctx_free(ctx, self.small_of);

@@ -28,14 +28,15 @@ void reconstruct_targets_free(coset_ctx *ctx, reconstruct_targets *self);
  * error of the whole model tells more than that of a layer.
  *   ridge           lambda, dimensionless, > 0
  *   original, plan  what `small` was made of; borrowed
- *   small           in: the applied plan; out: replaced by the refitted graph (still owned by the
- *                   caller); unchanged on failure
+ *   small           the applied plan; borrowed, unchanged
+ *   refitted_out    a new graph, owned by the caller; NULL on failure
  * Errors: those of the executor; COSET_EMEMORY. Cost: for each contraction one forward run of the
  * compressed model up to it, k^3 + N k q flops and 4 N k q steps for an activation (N samples, k inputs, q outputs). */
 COSET_MUST_USE coset_status reconstruct(coset_ctx *ctx, const coset_graph *original,
                                         const graph_groups *groups, const coset_plan *plan,
                                         const reconstruct_targets *targets,
                                         const batch_source *source, const shape *sample_shapes,
-                                        double ridge, coset_graph **small);
+                                        const coset_graph *small, double ridge,
+                                        coset_graph **refitted_out);
 
 #endif

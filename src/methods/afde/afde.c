@@ -81,10 +81,7 @@ static coset_status block_places(const vectors *self, int32_t slot, int64_t **pl
             continue;
         }
         /* Occurrence p of a unit shares the place of occurrence p of its block's representative. */
-        const unit_group *of = &groups->groups[g];
-        const group_slot *member = NULL;
-        for (int32_t s = 0; s < of->n_slots; s++)
-            if (of->slots[s].slot == slot) member = &of->slots[s];
+        const group_slot *member = group_slot_in(&groups->groups[g], slot);
         int64_t p = 0;
         while (p + 1 < member->repeats && member->index[unit * member->repeats + p] != i) p++;
         int64_t stands = member->index[map->keep[map->block[unit]] * member->repeats + p];
