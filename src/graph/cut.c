@@ -18,41 +18,6 @@ static coset_status make_ints(coset_ctx *ctx, const int64_t *values, const shape
     return status;
 }
 
-static graph_attr *find_attr(op_cut *call, const char *name)
-{
-    graph_node *node = &call->graph->nodes[call->node_id];
-    for (int32_t a = 0; a < node->n_attrs; a++)
-        if (strcmp(node->attrs[a].name, name) == 0) return &node->attrs[a];
-    return NULL;
-}
-
-coset_status cut_set_ints(op_cut *call, const char *name, const int64_t *values, int64_t n)
-{
-    graph_attr *attr = find_attr(call, name);
-    graph_attr fresh = {.name = name, .kind = ATTR_INTS, .changed = true, .ints = values, .n = n};
-    if (attr == NULL) return graph_add_attr(call->at.ctx, call->graph, call->node_id, &fresh);
-    int64_t *copy = NULL;
-    coset_status status = arena_alloc(call->at.ctx, &call->graph->arena, n, sizeof *copy, &copy);
-    if (status != COSET_OK) return status;
-    if (n > 0) memcpy(copy, values, (size_t)n * sizeof *copy);
-    attr->ints = copy;
-    attr->n = n;
-    attr->changed = true;
-    call->graph->changed = true;
-    return COSET_OK;
-}
-
-coset_status cut_set_int(op_cut *call, const char *name, int64_t value)
-{
-    graph_attr *attr = find_attr(call, name);
-    graph_attr fresh = {.name = name, .kind = ATTR_INT, .changed = true, .i = value};
-    if (attr == NULL) return graph_add_attr(call->at.ctx, call->graph, call->node_id, &fresh);
-    attr->i = value;
-    attr->changed = true;
-    call->graph->changed = true;
-    return COSET_OK;
-}
-
 coset_status cut_set_input(op_cut *call, int input, const int64_t *values, const shape *of)
 {
     coset_status status = COSET_OK;

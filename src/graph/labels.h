@@ -107,11 +107,8 @@ typedef struct op_cut {
     coset_graph *graph;        /* the graph being rewritten: attributes and inputs may change */
 } op_cut;
 
-/* Replaces an INTS attribute / a constant input with int64 values (a private copy of the constant
- * is made where other nodes read it too). */
-COSET_MUST_USE coset_status cut_set_ints(op_cut *call, const char *attr, const int64_t *values,
-                                         int64_t n);
-COSET_MUST_USE coset_status cut_set_int(op_cut *call, const char *attr, int64_t value);
+/* Replaces a constant input with int64 values (a private copy of the constant is made where other nodes
+ * read it too). */
 COSET_MUST_USE coset_status cut_set_input(op_cut *call, int input, const int64_t *values,
                                           const shape *shape);
 
