@@ -6,15 +6,20 @@ foreach(package IN ITEMS openblas lapacke libprotobuf-c jansson zlib libmd)
     pkg_check_modules(${package} REQUIRED IMPORTED_TARGET ${package})
 endforeach()
 
+# SUNDIALS has no pkg-config file, and its CMake package asks for every optional solver that it was built with.
+find_path(SUNDIALS_INCLUDE cvodes/cvodes.h REQUIRED)
+find_library(SUNDIALS_CVODES sundials_cvodes REQUIRED)
+
 add_library(coset_dependencies INTERFACE)
+target_include_directories(coset_dependencies SYSTEM INTERFACE "${SUNDIALS_INCLUDE}")
 # OpenBLAS first: LAPACKE then finds OpenBLAS' own factorisations instead of the reference ones.
 target_link_libraries(coset_dependencies INTERFACE
     PkgConfig::openblas PkgConfig::lapacke PkgConfig::libprotobuf-c PkgConfig::jansson PkgConfig::zlib
-    PkgConfig::libmd m)
+    PkgConfig::libmd ${SUNDIALS_CVODES} m)
 
 # Not Requires.private: pkg-config --static would then ask for what only a static OpenBLAS needs, such as gfortran.
 set(coset_pc_libs ${openblas_LDFLAGS} ${lapacke_LDFLAGS} ${libprotobuf-c_LDFLAGS} ${jansson_LDFLAGS} ${zlib_LDFLAGS}
-    ${libmd_LDFLAGS} -lm)
+    ${libmd_LDFLAGS} -lsundials_cvodes -lm)
 
 if(COSET_OPENMP)
     find_package(OpenMP REQUIRED COMPONENTS C)

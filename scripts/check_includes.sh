@@ -26,6 +26,9 @@ BEGIN {
     # Foreign libraries that we keep behind our own names.
     owner["cblas.h"] = owner["lapacke.h"] = owner["lapack.h"] = "linalg"
     owner["onnx.pb-c.h"] = owner["protobuf-c/protobuf-c.h"] = "onnx"
+    # Whole folders of foreign headers.
+    n = split("cvodes nvector sundials sunlinsol sunmatrix sunnonlinsol", names, " ")
+    for (i = 1; i <= n; i++) owner[names[i]] = "ode"
 }
 
 function complain(text) {
@@ -64,6 +67,7 @@ FNR == 1 {
     folder = target
     sub(/\/.*/, "", folder)
     has_folder = target ~ /\//
+    if (!quoted && folder in owner) target = folder
 
     if (target ~ /(^|\/)\.\.?(\/|$)/) complain("includes are relative to src/, not to the file")
     else if (public && quoted) complain("public headers are included as <" target ">")

@@ -8,7 +8,7 @@ packages=(
     build-essential cmake ninja-build pkg-config
     libopenblas-openmp-dev liblapacke-dev
     libprotobuf-c-dev protobuf-c-compiler libonnx-dev
-    libjansson-dev zlib1g-dev libmd-dev
+    libjansson-dev zlib1g-dev libmd-dev libsundials-dev
     libcmocka-dev libonnx-testdata python3-venv
 )
 case "${1:-}" in

@@ -10,6 +10,7 @@
 #include <coset/eval.h>
 #include <coset/graph.h>
 #include <coset/inspect.h>
+#include <coset/ode.h>
 #include <coset/report.h>
 #include <coset/run.h>
 #include <coset/status.h>
