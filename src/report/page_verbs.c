@@ -14,40 +14,11 @@ static const char *model_name(const json_t *root)
     return name != NULL ? name : "model";
 }
 
-static void value_row(page *self, const char *name, const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-    if (value == NULL || json_is_null(value)) return;
-    page_cell(self, name);
-    pages_cell(self, value, pages_column(key).format);
-}
-
-static void values_table(page *self)
-{
-    page_table(self);
-    page_column_add(self, "", false);
-    page_column_add(self, "", true);
-}
-
 static void deviation_rows(page *self, const json_t *deviation)
 {
-    value_row(self, "rel. L2", deviation, "rel_l2");
-    value_row(self, "max. abs.", deviation, "max_abs");
-    value_row(self, "agreement", deviation, "agreement");
-}
-
-static void ending(page *self, const json_t *root)
-{
-    char seconds[REPORT_NUMBER], memory[REPORT_NUMBER];
-    const char *path = NULL;
-    json_t *digest = NULL;
-    if (json_is_number(json_object_get(root, "seconds"))) {
-        page_heading(self, "%s, %s peak memory",
-                     number_seconds(pages_number(root, "seconds"), seconds),
-                     number_bytes(pages_number(root, "peak_rss_bytes"), memory));
-    }
-    json_object_foreach(json_object_get(root, "outputs"), path, digest)
-        page_line(self, "wrote %s", path);
+    pages_value(self, "rel. L2", deviation, "rel_l2");
+    pages_value(self, "max. abs.", deviation, "max_abs");
+    pages_value(self, "agreement", deviation, "agreement");
 }
 
 /* ---- eval --------------------------------------------------------------------------------------- */
@@ -62,7 +33,7 @@ void page_fill_eval(page *self, const json_t *root)
     page_line(self, "%s %s samples of %s", number_count(pages_number(root, "samples"), count),
               pages_string(root, "part", ""), pages_string(root, "data", "the data"));
     page_line(self, "%s", "");
-    values_table(self);
+    pages_values(self);
     if (json_is_object(metric)) {
         page_cell(self, column.heading);
         pages_cell(self, json_object_get(metric, "value"), column.format);
@@ -73,10 +44,10 @@ void page_fill_eval(page *self, const json_t *root)
     }
     if (json_is_object(json_object_get(root, "deviation"))) {
         page_heading(self, "Deviation from %s", pages_string(root, "against", "the other"));
-        values_table(self);
+        pages_values(self);
         deviation_rows(self, json_object_get(root, "deviation"));
     }
-    ending(self, root);
+    pages_ending(self, root);
 }
 
 /* ---- compress ----------------------------------------------------------------------------------- */
@@ -132,7 +103,7 @@ static void deviation_table(page *self, const json_t *root)
     } else {
         page_heading(self, "Deviation from the original");
     }
-    values_table(self);
+    pages_values(self);
     deviation_rows(self, deviation);
 }
 
@@ -179,5 +150,5 @@ void page_fill_compress(page *self, const json_t *root)
         page_heading(self, "Stages");
         pages_objects(self, json_object_get(root, "stages"), stages, 3);
     }
-    ending(self, root);
+    pages_ending(self, root);
 }

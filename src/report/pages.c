@@ -141,6 +141,35 @@ cell_column pages_column(const char *key)
     return (cell_column){key, key, CELL_REAL, NULL};
 }
 
+void pages_values(page *self)
+{
+    page_table(self);
+    page_column_add(self, "", false);
+    page_column_add(self, "", true);
+}
+
+void pages_value(page *self, const char *name, const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    if (value == NULL || json_is_null(value)) return;
+    page_cell(self, name);
+    pages_cell(self, value, pages_column(key).format);
+}
+
+void pages_ending(page *self, const json_t *root)
+{
+    char seconds[REPORT_NUMBER], memory[REPORT_NUMBER];
+    const char *path = NULL;
+    json_t *digest = NULL;
+    if (json_is_number(json_object_get(root, "seconds"))) {
+        page_heading(self, "%s, %s peak memory",
+                     number_seconds(pages_number(root, "seconds"), seconds),
+                     number_bytes(pages_number(root, "peak_rss_bytes"), memory));
+    }
+    json_object_foreach(json_object_get(root, "outputs"), path, digest)
+        page_line(self, "wrote %s", path);
+}
+
 void page_fill(page *self, const coset_report *report)
 {
     switch (report->kind) {
@@ -148,5 +177,6 @@ void page_fill(page *self, const coset_report *report)
     case REPORT_EVAL: page_fill_eval(self, report->root); break;
     case REPORT_COMPRESS: page_fill_compress(self, report->root); break;
     case REPORT_DEMO: page_fill_demo(self, report->root); break;
+    case REPORT_ODE: page_fill_ode(self, report->root); break;
     }
 }

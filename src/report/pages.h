@@ -28,6 +28,12 @@ typedef struct cell_column {
 void pages_cell(page *self, const json_t *value, cell_format format);
 /* A table with one row per object of a list; columns that no object has are left out. */
 void pages_objects(page *self, const json_t *list, const cell_column *columns, int n_columns);
+/* A table of names and values without headings, and a row of it: `key` of the object, left out if it is
+ * null or not there. */
+void pages_values(page *self);
+void pages_value(page *self, const char *name, const json_t *object, const char *key);
+/* Time, memory and the files that were written. */
+void pages_ending(page *self, const json_t *root);
 /* Name and format of a field wherever it appears. */
 cell_column pages_column(const char *key);
 /* String member or otherwise. */
@@ -39,5 +45,6 @@ void page_fill_inspect(page *self, const json_t *root);
 void page_fill_eval(page *self, const json_t *root);
 void page_fill_compress(page *self, const json_t *root);
 void page_fill_demo(page *self, const json_t *root);
+void page_fill_ode(page *self, const json_t *root);
 
 #endif

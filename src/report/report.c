@@ -18,7 +18,7 @@ static coset_status no_memory(coset_ctx *ctx)
     return ctx_fail(ctx, COSET_EMEMORY, "out of memory while writing a report");
 }
 
-static const char *const verbs[] = {"inspect", "eval", "compress", "demo"};
+static const char *const verbs[] = {"inspect", "eval", "compress", "demo", "ode"};
 
 coset_status report_new(coset_ctx *ctx, report_kind kind, coset_report **report_out)
 {
@@ -168,6 +168,14 @@ coset_status report_add_text(coset_ctx *ctx, report_node *list, const char *valu
 coset_status report_add_count(coset_ctx *ctx, report_node *list, int64_t value)
 {
     return append(ctx, list, json_integer(value));
+}
+
+coset_status report_add_list(coset_ctx *ctx, report_node *list, report_node **list_out)
+{
+    *list_out = json_array();
+    coset_status status = append(ctx, list, *list_out);
+    if (status != COSET_OK) *list_out = NULL;
+    return status;
 }
 
 coset_status report_size(coset_ctx *ctx, report_node *at, const char *key,

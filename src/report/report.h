@@ -23,8 +23,28 @@ typedef struct json_t report_node;
  *             [{name, reason}], stages [{name, rel_l2, seconds}], seconds, peak_rss_bytes
  *   demo      folder, original {...}, samples, metric {name, original}, results [{method, flags,
  *             target, reached, params, nonzero, macs, share, metric, rel_l2, seconds, file}], seconds,
- *             peak_rss_bytes; drawn as one row per method and one column per target */
-typedef enum report_kind { REPORT_INSPECT, REPORT_EVAL, REPORT_COMPRESS, REPORT_DEMO } report_kind;
+ *             peak_rss_bytes; drawn as one row per method and one column per target
+ *   ode       verb is "ode encode", "ode reduce", "ode simulate" or "ode dataset"; all: model, set
+ *             {name: value} (values that were changed), warnings [], seconds, peak_rss_bytes
+ *     encode    drift, degree, variables, terms, layers [{name, activation, variables}], fits [{name,
+ *               function, degree, low, high, error}]
+ *     reduce    equivalence, eps, linkage, partition (where it came from), variables {original,
+ *               reduced}, monomials {...}, terms {...}, parameters {...}, blocks [{representative, size,
+ *               members []}], violation, closest {perturbed [{name, from, to}], change_l2, change_max,
+ *               residual, equations}, bound {t_end, dt, lambda, jacobian, perturbation, bound,
+ *               safe_bound, aggregated_lambda, aggregated_bound, aggregated_safe_bound, deviation,
+ *               deviation_at, deviation_of}, sweep [{eps, blocks, partition [[]]}]
+ *     simulate  t_end, steps, method, rtol, atol, columns [{name, first, last}], reduction {equivalence,
+ *               eps, variables {...}}, deviation {max_abs, relative, column, t}
+ *     dataset   folder, target ("next", "derivative"), dt, t_end, trajectories, pairs, spread, rows
+ *               {train, test}, columns {x, y}, left_out [] */
+typedef enum report_kind {
+    REPORT_INSPECT,
+    REPORT_EVAL,
+    REPORT_COMPRESS,
+    REPORT_DEMO,
+    REPORT_ODE
+} report_kind;
 
 struct coset_report {
     report_kind kind;
@@ -60,6 +80,8 @@ COSET_MUST_USE coset_status report_add_object(coset_ctx *ctx, report_node *list,
                                               report_node **object_out);
 COSET_MUST_USE coset_status report_add_text(coset_ctx *ctx, report_node *list, const char *value);
 COSET_MUST_USE coset_status report_add_count(coset_ctx *ctx, report_node *list, int64_t value);
+COSET_MUST_USE coset_status report_add_list(coset_ctx *ctx, report_node *list,
+                                            report_node **list_out);
 
 /* {params, nonzero, macs, bytes} under `key`; macs of -1 (unknown) is null. */
 COSET_MUST_USE coset_status report_size(coset_ctx *ctx, report_node *at, const char *key,
