@@ -54,4 +54,14 @@ COSET_MUST_USE coset_status expression_make(coset_ctx *ctx, arena *into, express
                                             const expression *left, const expression *right,
                                             const expression **out);
 
+/* Calls `visit` for every node on the left spine of `top` (top, its left operand, and so on), the leaf
+ * first and `top` last, until one fails. Right operands are the visitor's affair, which may recurse into
+ * them. Cost: d log d steps for d nodes, no memory; stack: log d frames. */
+typedef coset_status (*expression_visit)(void *user, const expression *node);
+COSET_MUST_USE coset_status expression_climb(const expression *top, expression_visit visit,
+                                             void *user);
+/* Copies an expression, iteratively along left spines, with all its places. */
+COSET_MUST_USE coset_status expression_copy(coset_ctx *ctx, arena *into, const expression *from,
+                                            const expression **out);
+
 #endif

@@ -69,6 +69,7 @@ typedef struct ode_model {
     double t_end;         /* of the first simulateODE command; NaN: none */
     const char *commands; /* text between the body and "end model" without comments; NULL: none */
     name_map names;       /* name -> name_id */
+    name_map view_names;  /* name -> index of the view; views have names of their own */
 } ode_model;
 
 COSET_MUST_USE coset_status model_new(coset_ctx *ctx, const char *name, ode_model **model_out);
@@ -85,7 +86,8 @@ COSET_MUST_USE coset_status model_add_reaction(ode_model *model, const model_rea
 COSET_MUST_USE coset_status model_add_view(ode_model *model, const char *name,
                                            const expression *value);
 
-/* Sets a parameter or a variable's initial value to a number. Errors: COSET_EARGUMENT naming the
+/* Sets a parameter or a variable's initial value to the number whose shortest decimal `value` is, so 0.1
+ * is 1/10. Errors: COSET_EARGUMENT naming the
  * nearest name for one that is not there, or a value that is not finite. */
 COSET_MUST_USE coset_status model_set(ode_model *model, const char *name, double value);
 

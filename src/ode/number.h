@@ -30,6 +30,8 @@ uint64_t residue_inverse(uint64_t a);
 
 /* The f64 itself, exactly; it must be finite. */
 number number_of(double value);
+/* The number that a person means who writes the f64: its shortest decimal, so 0.1 is 1/10. Finite. */
+number number_of_decimal(double value);
 /* An unsigned decimal, digits [. digits] [e|E [+|-] digits] or .digits, all of `length` bytes. False
  * if it is malformed, overflows to infinity, or is not 0 but underflows to 0 in f64. */
 bool number_parse(const char *text, size_t length, number *out);
