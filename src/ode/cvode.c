@@ -11,6 +11,8 @@
 
 /* Krylov vectors of GMRES: without a preconditioner the 5 that CVODES takes by itself are few. */
 enum { KRYLOV = 20 };
+/* Steps that leave t as it is, near which a solution blows up; the first of a run may be such steps. */
+enum { MAX_STANDING = 100 };
 /* Below this CVODES rounds away the error that it should control. */
 #define LEAST_RTOL 1e-14
 
@@ -27,10 +29,11 @@ static bool all_finite(const double *values, int64_t n)
     return true;
 }
 
-/* A positive result asks for a shorter step. */
+/* A positive result asks for a shorter step, a negative one ends the run. */
 static int slope_at(realtype t, N_Vector x, N_Vector slope, void *user)
 {
     cvode *self = user;
+    if (self->standing >= MAX_STANDING) return -1;
     double *out = N_VGetArrayPointer(slope);
     self->not_finite = !self->flow.slope(self->flow.user, t, N_VGetArrayPointer(x), out) ||
                        !all_finite(out, self->flow.n);
@@ -67,11 +70,13 @@ static int jacobian_times(N_Vector v, N_Vector out, realtype t, N_Vector x, N_Ve
     return self->not_finite ? 1 : 0;
 }
 
-/* Keeps the first error of a call: later ones are its consequences. */
+/* Keeps the first error of a call: later ones are its consequences. The only warning that CVODES has
+ * is of a step that is lost in the rounding of t. */
 static void keep_error(int code, const char *module, const char *function, char *text, void *user)
 {
     (void)module, (void)function;
     cvode *self = user;
+    if (code == CV_WARNING) self->standing++;
     if (code < 0 && self->said[0] == 0) snprintf(self->said, sizeof self->said, "%s", text);
 }
 
@@ -91,7 +96,10 @@ static const char *meaning(const cvode *self, int flag)
     case CV_TOO_CLOSE: return "two output times are too close to each other";
     case CV_FIRST_RHSFUNC_ERR: return "the slope is not finite at the initial values";
     default:
-        if (self->not_finite) return "slopes overflow, the solution grows without bound";
+        if (self->standing >= MAX_STANDING)
+            return "time stands still, the solution grows without bound";
+        if (self->not_finite)
+            return "slopes are not finite however short the step, the solution may grow without bound";
         return "no step is short enough, the solution jumps or grows without bound";
     }
 }
@@ -103,7 +111,7 @@ coset_status cvode_failure(cvode *self, int flag)
                         self->stage, (long long)self->flow.n);
     double reached = self->t;
     if (self->memory != NULL) CVodeGetCurrentTime(self->memory, &reached);
-    return ctx_fail(self->ctx, COSET_ENUMERIC, "%s: at t = %.9g: %s (CVODES: %s)", self->stage,
+    return ctx_fail(self->ctx, COSET_ENUMERIC, "%s: at t = %.6g: %s (CVODES: %s)", self->stage,
                     reached, meaning(self, flag), self->said[0] != 0 ? self->said : "no message");
 }
 
@@ -206,6 +214,7 @@ coset_status cvode_open(cvode *self, coset_ctx *ctx, const ode_flow *flow, doubl
     CVODE_TRY(CVodeSetUserData(self->memory, self));
     CVODE_TRY(CVodeSStolerances(self->memory, options->rtol, options->atol));
     CVODE_TRY(CVodeSetMaxNumSteps(self->memory, (long)options->max_steps));
+    CVODE_TRY(CVodeSetMaxHnilWarns(self->memory, MAX_STANDING + 1));
     /* The system need not be defined behind the last time. */
     CVODE_TRY(CVodeSetStopTime(self->memory, times[n_times - 1]));
     if (!stiff)
@@ -237,6 +246,6 @@ coset_status cvode_advance(cvode *self, double t)
     int flag = CVode(self->memory, t, self->x, &self->t, CV_NORMAL);
     if (flag < 0) return cvode_failure(self, flag);
     if (all_finite(N_VGetArrayPointer(self->x), self->flow.n)) return COSET_OK;
-    return ctx_fail(self->ctx, COSET_ENUMERIC, "%s: at t = %.9g: the solution is not finite",
+    return ctx_fail(self->ctx, COSET_ENUMERIC, "%s: at t = %.6g: the solution is not finite",
                     self->stage, self->t);
 }

@@ -28,6 +28,7 @@ typedef struct cvode {
     double *jacobian;      /* [n, n] as flow.jacobian writes it; NULL: not used */
     char said[CVODE_SAID]; /* the last error of SUNDIALS */
     bool not_finite;       /* the flow refused the last point */
+    int standing;          /* steps so far that were too short to move t */
 } cvode;
 
 /* Checks options, times and initial values, for whoever starts a run. */
