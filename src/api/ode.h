@@ -33,6 +33,10 @@ COSET_MUST_USE coset_status ode_own(coset_ctx *ctx, ode_model *model, coset_ode 
 COSET_MUST_USE coset_status ode_report_new(coset_ctx *ctx, const char *verb, const coset_ode *ode,
                                            coset_report **report_out);
 
+/* Puts the source before the error text: "file.ode:3:14: ..." where it begins with a place, otherwise
+ * "file.ode: ...". Returns status; nothing happens for COSET_OK and COSET_EMEMORY. */
+COSET_MUST_USE coset_status ode_fail(coset_ctx *ctx, coset_status status, const coset_ode *ode);
+
 /* "file.ode", or the model's name if it was made in memory. Lent. */
 const char *ode_source(const coset_ode *ode);
 

@@ -1,0 +1,210 @@
+#include "api/ode_reduction.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "report/buffer.h"
+
+/* Columns of a comment line. */
+enum { LINE = 100 };
+
+static const char *kind_name(const ode_reduction *self)
+{
+    return self->kind == EQUIVALENCE_FORWARD ? "forward" : "backward";
+}
+
+/* Puts lines before the header that is there. Frees `lines`' text. */
+static coset_status add_header(coset_ctx *ctx, ode_model *model, buffer *lines)
+{
+    coset_status status = COSET_OK;
+    char *text = NULL;
+    if (model->header != NULL) buffer_add(lines, "\n%s", model->header);
+    TRY(buffer_take(lines, &text));
+    TRY(arena_string(ctx, &model->arena, text, strlen(text), &model->header));
+done:
+    ctx_free(ctx, text);
+    return status;
+}
+
+static coset_status add_end(coset_ctx *ctx, double t_end, ode_model *model)
+{
+    coset_status status = COSET_OK;
+    char *text = NULL;
+    model->t_end = t_end;
+    if (!isfinite(t_end)) return COSET_OK;
+    TRY(ctx_format(ctx, &text, "simulateODE(tEnd=%.17g)", t_end));
+    TRY(arena_string(ctx, &model->arena, text, strlen(text), &model->commands));
+done:
+    ctx_free(ctx, text);
+    return status;
+}
+
+/* ---- the closest exact system ------------------------------------------------------------------ */
+
+/* Initial values that are made from a parameter that changed go back to what they were: what is closest is
+ * decided between systems that start from one state. */
+static coset_status restore_initial(coset_ctx *ctx, const ode_reduction *self, ode_model *model)
+{
+    coset_status status = COSET_OK;
+    number *parameters = NULL, *initial = NULL;
+    TRY(ctx_alloc(ctx, model->n_parameters, sizeof *parameters, &parameters));
+    TRY(ctx_alloc(ctx, model->n_variables, sizeof *initial, &initial));
+    TRY(model_parameter_values(model, parameters));
+    TRY(model_initial_values(model, parameters, initial));
+    for (int64_t v = 0; v < model->n_variables; v++)
+        if (initial[v].value != self->numeric->initial[v].value)
+            TRY(model_set(model, model->variables[v].name, self->numeric->initial[v].value));
+done:
+    ctx_free(ctx, parameters);
+    ctx_free(ctx, initial);
+    return status;
+}
+
+static coset_status closest_parameters(coset_ctx *ctx, const coset_ode *ode,
+                                       const ode_reduction *self, ode_model **model_out)
+{
+    coset_status status = COSET_OK;
+    ode_model *model = NULL;
+    const ode_system *system = self->original;
+    *model_out = NULL;
+    TRY(model_clone(ode->model, &model));
+    for (int64_t s = 0; s < system->n_symbols; s++)
+        if (self->p1[s] != self->p0[s])
+            TRY(model_set(model, system->names[system->n + s], self->p1[s]));
+    if (!self->exact) TRY(restore_initial(ctx, self, model));
+    *model_out = model;
+    model = NULL;
+done:
+    model_free(model);
+    return status;
+}
+
+/* With coefficients of its own for every term there is nothing left of the model but its system. */
+static coset_status closest_coefficients(coset_ctx *ctx, const coset_ode *ode,
+                                         const ode_reduction *self, ode_model **model_out)
+{
+    coset_status status = COSET_OK;
+    number *values = NULL;
+    int64_t *same = NULL;
+    ode_system *system = NULL;
+    ode_model *model = NULL;
+    *model_out = NULL;
+    TRY(ctx_alloc(ctx, self->original->n_symbols, sizeof *values, &values));
+    TRY(ctx_alloc(ctx, self->numeric->n, sizeof *same, &same));
+    for (int64_t s = 0; s < self->original->n_symbols; s++) values[s] = number_of(self->p1[s]);
+    for (int64_t v = 0; v < self->numeric->n; v++) same[v] = v;
+    TRY(system_substitute(self->original, values, NULL, &system));
+    TRY(system_to_model(system, ode->model->name, &model));
+    TRY(ode_views_copy(ctx, ode->model, same, model));
+    TRY(add_end(ctx, ode->model->t_end, model));
+    *model_out = model;
+    model = NULL;
+done:
+    model_free(model);
+    system_free(system);
+    ctx_free(ctx, values);
+    ctx_free(ctx, same);
+    return status;
+}
+
+coset_status ode_reduction_closest(coset_ctx *ctx, const coset_ode *ode, const ode_reduction *self,
+                                   ode_model **model_out)
+{
+    coset_status status = COSET_OK;
+    buffer lines = {.ctx = ctx};
+    ode_model *model = NULL;
+    *model_out = NULL;
+    bool rebuilt = self->coefficients && !self->exact;
+    TRY(rebuilt ? closest_coefficients(ctx, ode, self, &model)
+                : closest_parameters(ctx, ode, self, &model));
+    if (!self->exact) {
+        buffer_add(&lines,
+                   "The system closest to %s with an exact %s equivalence of %lld blocks, by coset "
+                   "%s: %s changed by %.6g at most",
+                   ode->model->name, kind_name(self), (long long)self->blocks.n_blocks,
+                   coset_version(), self->coefficients ? "coefficients" : "parameters",
+                   self->change.change_max);
+        TRY(add_header(ctx, model, &lines));
+    }
+    *model_out = model;
+    model = NULL;
+done:
+    model_free(model);
+    return status;
+}
+
+/* ---- the reduced system ------------------------------------------------------------------------ */
+
+/* "S3: block of 2: S3, S4", broken into lines; NULL for a block of one. */
+static coset_status block_comment(coset_ctx *ctx, const ode_reduction *self, int64_t b,
+                                  ode_model *model)
+{
+    coset_status status = COSET_OK;
+    const partition *blocks = &self->blocks;
+    const char *const *names = self->numeric->names;
+    const int64_t *members = blocks->members + blocks->start[b];
+    int64_t n = blocks->start[b + 1] - blocks->start[b], line = 0;
+    char *text = NULL;
+    buffer out = {.ctx = ctx};
+    if (n == 1) return COSET_OK;
+    buffer_add(&out, "%s: block of %lld:", names[members[0]], (long long)n);
+    for (int64_t k = 0; k < n; k++) {
+        const char *name = names[members[k]];
+        bool wrap = out.length - line + (int64_t)strlen(name) + 2 > LINE;
+        if (wrap) line = out.length + 1;
+        buffer_add(&out, "%s%s%s", wrap ? "\n" : " ", name, k + 1 < n ? "," : "");
+    }
+    TRY(buffer_take(&out, &text));
+    TRY(arena_string(ctx, &model->arena, text, strlen(text), &model->variables[b].comment));
+done:
+    ctx_free(ctx, text);
+    return status;
+}
+
+static void reduced_header(const coset_ode *ode, const ode_reduction *self, double eps,
+                           buffer *lines)
+{
+    bool forward = self->kind == EQUIVALENCE_FORWARD;
+    buffer_add(lines, "%s reduction of %s by coset %s: %lld of %lld variables",
+               forward ? "Forward" : "Backward", ode->model->name, coset_version(),
+               (long long)self->blocks.n_blocks, (long long)self->blocks.n);
+    if (!self->exact)
+        buffer_add(lines,
+                   "\nup to eps = %.17g, of the closest exactly reducible system: %s changed by "
+                   "%.6g at most",
+                   eps, self->coefficients ? "coefficients" : "parameters",
+                   self->change.change_max);
+    buffer_add(lines, forward ? "\nA variable is the sum of its block."
+                              : "\nA variable stands for every member of its block.");
+}
+
+/* "e2" -> "e2FE", as the files of ERODE call what they reduce. */
+static coset_status reduced_name(coset_ctx *ctx, const coset_ode *ode, const ode_reduction *self,
+                                 char **name_out)
+{
+    return ctx_format(ctx, name_out, "%s%s", ode->model->name,
+                      self->kind == EQUIVALENCE_FORWARD ? "FE" : "BE");
+}
+
+coset_status ode_reduction_model(coset_ctx *ctx, const coset_ode *ode, const ode_reduction *self,
+                                 double eps, ode_model **model_out)
+{
+    coset_status status = COSET_OK;
+    ode_model *model = NULL;
+    char *name = NULL;
+    buffer lines = {.ctx = ctx};
+    *model_out = NULL;
+    TRY(reduced_name(ctx, ode, self, &name));
+    TRY(system_to_model(self->reduced, name, &model));
+    reduced_header(ode, self, eps, &lines);
+    TRY(add_header(ctx, model, &lines));
+    for (int64_t b = 0; b < self->blocks.n_blocks; b++) TRY(block_comment(ctx, self, b, model));
+    TRY(ode_reduction_views(ctx, ode->model, self, model));
+    TRY(add_end(ctx, ode->model->t_end, model));
+    *model_out = model;
+    model = NULL;
+done:
+    model_free(model);
+    ctx_free(ctx, name);
+    return status;
+}

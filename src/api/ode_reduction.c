@@ -1,0 +1,349 @@
+#include "api/ode_reduction.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A partition that was decided with exact numbers shows rounding only, far below this. */
+static const double most_violation = 1e-9;
+
+void ode_reduction_free(coset_ctx *ctx, ode_reduction *self)
+{
+    system_free(self->original);
+    system_free(self->numeric);
+    system_free(self->reduced);
+    partition_free(ctx, &self->initial);
+    partition_free(ctx, &self->blocks);
+    ctx_free(ctx, self->p0);
+    ctx_free(ctx, self->p1);
+    *self = (ode_reduction){.from = NULL};
+}
+
+/* ---- the partition to refine ------------------------------------------------------------------- */
+
+static coset_status initial_partition(coset_ctx *ctx, const coset_ode *ode, const char *text,
+                                      ode_reduction *self)
+{
+    const ode_model *model = ode->model;
+    const ode_system *system = self->numeric;
+    bool has_blocks = model->block_of != NULL;
+    if (text == NULL) text = has_blocks ? "file" : "one";
+    if (strcmp(text, "one") == 0) {
+        self->from = "one block";
+        return partition_one(ctx, system->n, &self->initial);
+    }
+    if (strcmp(text, "initial") == 0) {
+        self->from = "blocks of equal initial values";
+        return partition_by_initial(system, &self->initial);
+    }
+    if (strcmp(text, "file") == 0 && !has_blocks)
+        return ctx_fail(ctx, COSET_EARGUMENT,
+                        "there is no partition in the model; 'one' and 'initial' need none");
+    if (strcmp(text, "file") == 0) {
+        self->from = "the model's partition";
+        return partition_from_labels(ctx, model->block_of, system->n, &self->initial);
+    }
+    if (strchr(text, '{') == NULL)
+        return ctx_fail(
+            ctx, COSET_EARGUMENT,
+            "the partition is one, file, initial, or blocks as \"{a, b}, {c}\", not '%s'", text);
+    self->from = "the partition given";
+    return partition_parse(system, text, &self->initial);
+}
+
+static coset_status refine(coset_ctx *ctx, const coset_ode_reduce_options *options,
+                           ode_reduction *self)
+{
+    coset_status status = COSET_OK;
+    partition exact = {.n = 0};
+    if (!(options->eps > 0)) {
+        self->exact = true;
+        return partition_refine_exact(self->numeric, self->kind, &self->initial, &self->blocks);
+    }
+    TRY(partition_refine_eps(self->numeric, self->kind, &self->initial, options->eps,
+                             options->linkage == COSET_ODE_COMPLETE ? EPS_COMPLETE : EPS_SINGLE,
+                             &self->blocks, NULL));
+    /* Nothing has to change if what was found is an equivalence already. */
+    TRY(partition_refine_exact(self->numeric, self->kind, &self->blocks, &exact));
+    self->exact = partition_equal(&exact, &self->blocks);
+done:
+    partition_free(ctx, &exact);
+    return status;
+}
+
+/* ---- what may change --------------------------------------------------------------------------- */
+
+/* True if an expression is made from names; its left spine may be long. */
+static bool has_names(const expression *at)
+{
+    for (; at != NULL; at = at->left) {
+        if (at->kind == EXPRESSION_NAME || (at->right != NULL && has_names(at->right))) return true;
+    }
+    return false;
+}
+
+/* Why a word of --perturb is no symbol of the system. */
+static coset_status not_free(coset_ctx *ctx, const ode_model *model, const ode_system *system,
+                             const char *word)
+{
+    const int64_t nothing = INT64_MIN;
+    int64_t id = name_map_get(&model->names, word, nothing);
+    if (id == nothing) {
+        char known[200] = "";
+        for (int64_t s = 0; s < system->n_symbols; s++) {
+            size_t used = strlen(known);
+            const char *name = system->names[system->n + s];
+            if (used + strlen(name) + 8 > sizeof known) {
+                snprintf(known + used, sizeof known - used, ", ...");
+                break;
+            }
+            snprintf(known + used, sizeof known - used, "%s%s", s > 0 ? ", " : "", name);
+        }
+        return ctx_fail(ctx, COSET_EARGUMENT, "there is no parameter '%s' to perturb; there %s %s",
+                        word, known[0] != '\0' ? "are" : "is", known[0] != '\0' ? known : "none");
+    }
+    if (name_is_variable((name_id)id))
+        return ctx_fail(ctx, COSET_EARGUMENT,
+                        "'%s' is a variable: only parameters can be perturbed", word);
+    if (has_names(model->parameters[id].value))
+        return ctx_fail(ctx, COSET_EARGUMENT,
+                        "'%s' is made from other parameters: perturb those instead", word);
+    return ctx_fail(
+        ctx, COSET_EARGUMENT,
+        "'%s' cannot be perturbed: it stands in a denominator, in a power, or in min, max "
+        "or abs, and the equations are not polynomial in it",
+        word);
+}
+
+/* Marks the symbols that "a1, a2" names. */
+static coset_status read_names(coset_ctx *ctx, const ode_model *model, const ode_system *system,
+                               const char *text, bool *free_out)
+{
+    coset_status status = COSET_OK;
+    char *word = NULL;
+    name_map symbols = {NULL, 0, 0};
+    for (int64_t s = 0; s < system->n_symbols; s++)
+        TRY(name_map_set(ctx, &symbols, system->names[system->n + s], s, NULL));
+    while (*text != '\0') {
+        size_t length = strcspn(text, ", ");
+        if (length > 0) {
+            TRY(ctx_format(ctx, &word, "%.*s", (int)length, text));
+            int64_t s = name_map_get(&symbols, word, -1);
+            if (s < 0) {
+                status = not_free(ctx, model, system, word);
+                goto done;
+            }
+            free_out[s] = true;
+            ctx_free(ctx, word);
+            word = NULL;
+        }
+        text += length + (text[length] != '\0');
+    }
+done:
+    ctx_free(ctx, word);
+    name_map_free(ctx, &symbols);
+    return status;
+}
+
+/* ---- the closest exact system ------------------------------------------------------------------ */
+
+static coset_status find_closest(coset_ctx *ctx, const ode_model *model, const char *perturb,
+                                 ode_reduction *self)
+{
+    coset_status status = COSET_OK;
+    bool *free = NULL;
+    const ode_system *system = self->original;
+    bool named = perturb != NULL && strcmp(perturb, "all") != 0 && !self->coefficients;
+    TRY(ctx_alloc(ctx, system->n_symbols, sizeof *free, &free));
+    if (named) TRY(read_names(ctx, model, system, perturb, free));
+    if (!self->exact) {
+        status = system_closest(system, self->kind, &self->blocks, named ? free : NULL, self->p1,
+                                &self->change);
+        if (status == COSET_ENUMERIC && !self->coefficients) {
+            char text[sizeof ctx->error];
+            memcpy(text, ctx->error, sizeof text);
+            status =
+                ctx_fail(ctx, status,
+                         "%.800s; perturbing 'coefficients' instead of parameters changes every "
+                         "coefficient on its own",
+                         text);
+        }
+    }
+done:
+    ctx_free(ctx, free);
+    return status;
+}
+
+/* A value of its own in decimal digits, so that a file that is written with it and read again has
+ * the same number. */
+static number decimal(double value)
+{
+    char text[40];
+    number found;
+    for (int precision = 15; precision <= 17; precision++) {
+        snprintf(text, sizeof text, "%.*g", precision, fabs(value));
+        if (number_parse(text, strlen(text), &found) && found.value == fabs(value))
+            return value < 0 ? number_negate(found) : found;
+    }
+    return number_of(value);
+}
+
+/* The values of the closest system as numbers; those that did not change stay what they were. */
+static coset_status closest_numbers(coset_ctx *ctx, const ode_reduction *self, number **values_out)
+{
+    const ode_system *system = self->original;
+    number *values = NULL;
+    coset_status status = ctx_alloc(ctx, system->n_symbols, sizeof *values, &values);
+    *values_out = values;
+    if (status != COSET_OK) return status;
+    for (int64_t s = 0; s < system->n_symbols; s++)
+        values[s] =
+            self->p1[s] == self->p0[s] ? system->initial[system->n + s] : decimal(self->p1[s]);
+    return COSET_OK;
+}
+
+/* Puts in the symbols that no term uses. */
+static coset_status drop_unused(coset_ctx *ctx, ode_system **system)
+{
+    coset_status status = COSET_OK;
+    bool *keep = NULL;
+    ode_system *self = *system, *smaller = NULL;
+    TRY(ctx_alloc(ctx, self->n_symbols, sizeof *keep, &keep));
+    for (int64_t i = 0; i < self->n; i++)
+        for (int64_t t = self->row_start[i]; t < self->row_start[i + 1]; t++) {
+            int64_t m = self->monomial[t];
+            for (int64_t f = self->factor_start[m]; f < self->factor_start[m + 1]; f++)
+                if (self->factors[f].id >= self->n) keep[self->factors[f].id - self->n] = true;
+        }
+    TRY(system_substitute(self, NULL, keep, &smaller));
+    system_free(self);
+    *system = smaller;
+done:
+    ctx_free(ctx, keep);
+    return status;
+}
+
+static coset_status check_violation(coset_ctx *ctx, const ode_system *closest, ode_reduction *self)
+{
+    int64_t worst = -1;
+    coset_status status =
+        system_violation(closest, self->kind, &self->blocks, &self->violation, &worst);
+    if (status != COSET_OK || self->violation <= most_violation) return status;
+    return ctx_fail(ctx, COSET_ECHECK,
+                    "the partition is no %s equivalence: at variable '%s' coefficients differ by "
+                    "%.3g of their size",
+                    self->kind == EQUIVALENCE_FORWARD ? "forward" : "backward",
+                    worst >= 0 ? closest->names[worst] : "?", self->violation);
+}
+
+static coset_status reduce_closest(coset_ctx *ctx, ode_reduction *self)
+{
+    coset_status status = COSET_OK;
+    number *values = NULL;
+    bool *keep = NULL;
+    ode_system *numeric = NULL, *symbolic = NULL;
+    const ode_system *system = self->original;
+    TRY(closest_numbers(ctx, self, &values));
+    TRY(system_substitute(system, values, NULL, &numeric));
+    TRY(check_violation(ctx, numeric, self));
+    if (self->coefficients) {
+        TRY(system_reduce(numeric, self->kind, &self->blocks, &self->reduced));
+    } else {
+        TRY(ctx_alloc(ctx, system->n_symbols, sizeof *keep, &keep));
+        for (int64_t s = 0; s < system->n_symbols; s++) keep[s] = true;
+        TRY(system_substitute(system, values, keep, &symbolic));
+        for (int64_t s = 0; s < system->n_symbols; s++)
+            symbolic->initial[system->n + s] = values[s];
+        TRY(system_reduce(symbolic, self->kind, &self->blocks, &self->reduced));
+    }
+    TRY(drop_unused(ctx, &self->reduced));
+done:
+    system_free(numeric);
+    system_free(symbolic);
+    ctx_free(ctx, values);
+    ctx_free(ctx, keep);
+    return status;
+}
+
+/* ---- all of it --------------------------------------------------------------------------------- */
+
+static coset_status check_options(coset_ctx *ctx, const coset_ode_reduce_options *options)
+{
+    if (options->equivalence != COSET_ODE_FORWARD && options->equivalence != COSET_ODE_BACKWARD)
+        return ctx_fail(ctx, COSET_EARGUMENT, "the equivalence is forward or backward");
+    if (options->linkage != COSET_ODE_SINGLE && options->linkage != COSET_ODE_COMPLETE)
+        return ctx_fail(ctx, COSET_EARGUMENT, "the linkage is single or complete");
+    if (!(options->eps >= 0) || !isfinite(options->eps))
+        return ctx_fail(ctx, COSET_EARGUMENT, "eps must be a number of at least 0");
+    return COSET_OK;
+}
+
+static coset_status prepare(coset_ctx *ctx, const coset_ode *ode,
+                            const coset_ode_reduce_options *options, ode_reduction *self)
+{
+    coset_status status = COSET_OK;
+    ode_system *symbolic = NULL;
+    const char *perturb = options->perturb;
+    self->kind =
+        options->equivalence == COSET_ODE_FORWARD ? EQUIVALENCE_FORWARD : EQUIVALENCE_BACKWARD;
+    self->coefficients =
+        options->eps > 0 && perturb != NULL && strcmp(perturb, "coefficients") == 0;
+    TRY(system_from_model(ode->model, true, &symbolic));
+    TRY(system_substitute(symbolic, NULL, NULL, &self->numeric));
+    if (self->coefficients) {
+        TRY(system_free_coefficients(self->numeric, &self->original));
+    } else {
+        self->original = symbolic;
+        symbolic = NULL;
+    }
+    const ode_system *system = self->original;
+    TRY(ctx_alloc(ctx, system->n_symbols, sizeof *self->p0, &self->p0));
+    TRY(ctx_alloc(ctx, system->n_symbols, sizeof *self->p1, &self->p1));
+    for (int64_t s = 0; s < system->n_symbols; s++)
+        self->p0[s] = self->p1[s] = system->initial[system->n + s].value;
+done:
+    system_free(symbolic);
+    return status;
+}
+
+coset_status ode_reduction_find(coset_ctx *ctx, const coset_ode *ode,
+                                const coset_ode_reduce_options *options, ode_reduction *self)
+{
+    coset_status status = check_options(ctx, options);
+    if (status != COSET_OK) return status;
+    TRY(prepare(ctx, ode, options, self));
+    TRY(initial_partition(ctx, ode, options->partition, self));
+    TRY(refine(ctx, options, self));
+    TRY(find_closest(ctx, ode->model, options->perturb, self));
+    TRY(reduce_closest(ctx, self));
+done:
+    return ode_fail(ctx, status, ode);
+}
+
+int64_t ode_reduction_unequal(const ode_reduction *self)
+{
+    const partition *blocks = &self->blocks;
+    const number *initial = self->numeric->initial;
+    for (int64_t b = 0; b < blocks->n_blocks; b++)
+        for (int64_t k = blocks->start[b] + 1; k < blocks->start[b + 1]; k++)
+            if (!number_equal(initial[blocks->members[k]],
+                              initial[blocks->members[blocks->start[b]]]))
+                return b;
+    return -1;
+}
+
+void ode_reduction_aggregate(const ode_reduction *self, const double *states, int64_t n_times,
+                             double *values_out)
+{
+    const partition *blocks = &self->blocks;
+    for (int64_t t = 0; t < n_times; t++) {
+        const double *x = states + t * blocks->n;
+        double *y = values_out + t * blocks->n_blocks;
+        for (int64_t b = 0; b < blocks->n_blocks; b++) {
+            int64_t end =
+                self->kind == EQUIVALENCE_FORWARD ? blocks->start[b + 1] : blocks->start[b] + 1;
+            y[b] = 0;
+            for (int64_t k = blocks->start[b]; k < end; k++) y[b] += x[blocks->members[k]];
+        }
+    }
+}
