@@ -45,7 +45,8 @@ COSET_MUST_USE coset_status system_closest(const ode_system *system, equivalence
  * (METHODS.md 3.2), from the same initial values:
  *     max_t |x(t; p1) - x(t; p0)|_inf  <=  lambda |p1 - p0|_inf       lambda = max_t |S(t)|_inf
  * with S = dx/dp (n, symbols that differ) along the reference trajectory x(t; p0), S' = J S + df/dp,
- * S(0) = 0. `safe` covers what happens between grid points: lambda exp(J dt), J = max_t |df/dx|_inf.
+ * S(0) = 0. `safe` covers what happens between grid points: lambda exp(J dt), J = max_t |df/dx|_inf;
+ * it is infinite where that overflows. Where p0 and p1 are the same, lambda and all bounds are 0.
  * aggregated_*: the same for the sums over blocks (forward), rows of C^T S; equal to the plain
  * ones for backward, where a block is read off one variable.
  *   p0, p1  [n_symbols]; borrowed
