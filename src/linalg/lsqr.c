@@ -107,7 +107,7 @@ static bool run_round(const sparse_rows *a, double a_norm, lsqr_work *work, int6
 /* r = b - A x; returns its norm. */
 static double residual_of(const sparse_rows *a, const double *b, const double *x, double *r)
 {
-    memcpy(r, b, (size_t)a->m * sizeof *r);
+    if (a->m > 0) memcpy(r, b, (size_t)a->m * sizeof *r);
     sparse_times(a, -1, x, r);
     return norm(r, a->m);
 }
