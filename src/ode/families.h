@@ -19,17 +19,20 @@ COSET_MUST_USE coset_status family_htree(coset_ctx *ctx, int64_t depth, double p
 
 /* Polymerisation with two growing ends (HACA, hydrogen abstraction and acetylene addition): species A1 A2
  * A1p A2p H H2 C2H2 A1CHCHp A2CHCHp and the source I, 11 reactions.
- *   perturbation  rates a, b, g of end 1 are 1, 2, 3 minus perturbation / 2, those of end 2 plus it, as in
- *                 perturbedpolymers2 (.01); initial values as there */
+ *   perturbation  >= 0, < 2: rates a, b, g of end 1 are 1, 2, 3 minus perturbation / 2, those of end 2
+ *                 plus it, as in perturbedpolymers2 (.01); initial values as there */
 COSET_MUST_USE coset_status family_polymers(coset_ctx *ctx, double perturbation,
                                             ode_model **model_out);
 
 /* A substrate with `sites` >= 1 sites that are phosphorylated by a kinase E and dephosphorylated by a
  * phosphatase F, independently: every site is free, bound to E, phosphorylated, or phosphorylated and
  * bound to F: 4^sites + 2 species S0 = E, S1 = F, S2, ..., reactions and rates (kOnE, kOffE, kCatE, kOnF,
- * kOffF, kCatF) as in e2 and e3, which are its members with 2 and 3 sites.
- *   sites  1 to 8 */
+ * kOffF, kCatF) as in e2 and e3, which are its members with 2 and 3 sites but for the order of species.
+ * The partition is theirs: {S0}, {S1}, the rest.
+ *   sites         1 to 8
+ *   perturbation  >= 0: every site has rates of its own (kOnE1, kOnE2, ...), multiplied by
+ *                 1 + perturbation * uniform(-1, 1), seeded by the context, < 1 */
 COSET_MUST_USE coset_status family_phosphorylation(coset_ctx *ctx, int64_t sites,
-                                                   ode_model **model_out);
+                                                   double perturbation, ode_model **model_out);
 
 #endif
