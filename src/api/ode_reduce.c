@@ -162,32 +162,6 @@ done:
     return status;
 }
 
-static coset_status add_warnings(coset_ctx *ctx, const coset_ode *ode, const ode_reduction *self,
-                                 report_node *root)
-{
-    coset_status status = COSET_OK;
-    report_node *list = NULL;
-    char *text = NULL;
-    TRY(report_list(ctx, root, "warnings", &list));
-    if (self->kind == EQUIVALENCE_FORWARD) return COSET_OK;
-    int64_t b = ode_reduction_unequal(self);
-    if (b < 0) return COSET_OK;
-    const partition *blocks = &self->blocks;
-    TRY(ctx_format(
-        ctx, &text,
-        "the %lld variables of the block of '%s' do not start from one value: the reduced "
-        "system follows '%s' only; refining blocks of equal initial values (--partition "
-        "initial) keeps them apart",
-        (long long)(blocks->start[b + 1] - blocks->start[b]),
-        self->numeric->names[blocks->members[blocks->start[b]]],
-        self->numeric->names[blocks->members[blocks->start[b]]]));
-    ctx_log(ctx, COSET_LOG_WARNING, "%s: %s", ode_source(ode), text);
-    TRY(report_add_text(ctx, list, text));
-done:
-    ctx_free(ctx, text);
-    return status;
-}
-
 static coset_status fill_report(coset_ctx *ctx, const coset_ode *ode, const ode_reduction *self,
                                 const coset_ode_reduce_options *options, report_node *root)
 {
@@ -198,7 +172,7 @@ static coset_status fill_report(coset_ctx *ctx, const coset_ode *ode, const ode_
     TRY(report_real(ctx, root, "eps", options->eps));
     TRY(report_text(ctx, root, "linkage", complete ? "complete" : "single"));
     TRY(report_text(ctx, root, "partition", self->from));
-    TRY(add_warnings(ctx, ode, self, root));
+    TRY(ode_reduction_warn(ctx, ode, self, root));
     TRY(add_sizes(ctx, ode, self, root));
     TRY(add_blocks(ctx, self, root));
     TRY(report_real(ctx, root, "violation", self->violation));

@@ -347,3 +347,29 @@ void ode_reduction_aggregate(const ode_reduction *self, const double *states, in
         }
     }
 }
+
+coset_status ode_reduction_warn(coset_ctx *ctx, const coset_ode *ode, const ode_reduction *self,
+                                report_node *root)
+{
+    coset_status status = COSET_OK;
+    report_node *list = NULL;
+    char *text = NULL;
+    TRY(report_list(ctx, root, "warnings", &list));
+    if (self->kind == EQUIVALENCE_FORWARD) return COSET_OK;
+    int64_t b = ode_reduction_unequal(self);
+    if (b < 0) return COSET_OK;
+    const partition *blocks = &self->blocks;
+    TRY(ctx_format(
+        ctx, &text,
+        "the %lld variables of the block of '%s' do not start from one value: the reduced "
+        "system follows '%s' only; refining blocks of equal initial values (--partition "
+        "initial) keeps them apart",
+        (long long)(blocks->start[b + 1] - blocks->start[b]),
+        self->numeric->names[blocks->members[blocks->start[b]]],
+        self->numeric->names[blocks->members[blocks->start[b]]]));
+    ctx_log(ctx, COSET_LOG_WARNING, "%s: %s", ode_source(ode), text);
+    TRY(report_add_text(ctx, list, text));
+done:
+    ctx_free(ctx, text);
+    return status;
+}

@@ -32,6 +32,10 @@ void ode_reduction_free(coset_ctx *ctx, ode_reduction *self);
  * representative only. -1: none. */
 int64_t ode_reduction_unequal(const ode_reduction *self);
 
+/* Fills "warnings" of a report, and logs them. */
+COSET_MUST_USE coset_status ode_reduction_warn(coset_ctx *ctx, const coset_ode *ode,
+                                               const ode_reduction *self, report_node *root);
+
 /* The closest exact system / the reduced one as models; owned by the caller. */
 COSET_MUST_USE coset_status ode_reduction_closest(coset_ctx *ctx, const coset_ode *ode,
                                                   const ode_reduction *self, ode_model **model_out);
