@@ -55,11 +55,16 @@ typedef enum eps_linkage {
 /* The eps-refinement of METHODS.md 3.2. Blocks are visited in the order in which they depend on each
  * other (backward: a block after those that its equations read; forward: after those whose equations
  * read it), so that a feed-forward chain is settled in one pass, and until nothing changes. For single
- * linkage the order does not matter: distances only grow as blocks get finer.
+ * linkage the order does not matter: distances only grow as blocks get finer. For complete linkage it may;
+ * what holds is that no two variables of a block are further apart than eps, measured against `out`
+ * itself.
  *   system    numeric
- *   eps       >= 0, in units of a coefficient
+ *   eps       >= 0, in units of a coefficient; may be infinity
  *   next_out  (may be NULL) the smallest eps above this one at which any decision of the run
  *             changes: the result is the same for all eps in [eps, *next_out); infinity: none
+ * Rounding: a distance is 0 if and only if the coefficients are equal as numbers (number.h), so that eps 0
+ * gives what partition_refine_exact gives. A distance that is over eps by less than 1e-12 of it counts as
+ * eps, as sums that are equal in exact arithmetic may differ by that.
  * Errors: COSET_ELIMIT for a block of more than PARTITION_MAX_APPROXIMATE variables;
  * COSET_EARGUMENT; COSET_EMEMORY; COSET_ENUMERIC.
  * Cost of a pass: for every block of b variables with s entries each, b^2 s / 2 time, b^2 doubles. */
