@@ -36,11 +36,13 @@ void partition_free(coset_ctx *ctx, partition *self); /* zero-initialised is all
  *   system   numeric
  * Equality of coefficients is that of number.h.
  * Forward: i ~ j iff d_i F_H = d_j F_H as polynomials, for every block H (the derivative of "F_H
- * depends on x_i, x_j only through x_i + x_j"): a labelled graph k -> i with the rest of the
- * monomial as label. Backward: a graph monomial -> variable -> monomial in which monomials are lumped
- * too. Both are lumped by splitters, all but the largest part of a split block are splitters again.
- * Errors: COSET_EMEMORY, COSET_ELIMIT.
- * Cost: O(m log n) for m = sum over terms of their distinct factors; about 100 m bytes.
+ * depends on x_i, x_j only through x_i + x_j"): the lumping of a graph i -> k whose weights are the
+ * Jacobian at a random point, where different polynomials differ. Backward: a graph variable ->
+ * monomial -> variable in which monomials are lumped too. Both are lumped by splitters; all but the
+ * largest part of a split block are splitters again.
+ * Errors: COSET_EMEMORY, COSET_ELIMIT, COSET_EARGUMENT (symbols; a partition of another system).
+ * Cost: O(m log n) for m = sum over terms of their distinct factors (backward: terms and factors of
+ * monomials); 20 m bytes and 100 for each variable (backward: and monomial).
  * Source: Cardelli, Tribastone, Tschaikowski, Vandin, TACAS 2016 and PNAS 2017; splitters after
  * Valmari and Franceschinis, TACAS 2010; vectors of weights compared by random linear fingerprints
  * (ours). */
