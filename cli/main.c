@@ -8,8 +8,8 @@
 #include "options.h"
 #include "output.h"
 
-static const verb *const verbs[] = {&verb_inspect, &verb_run, &verb_eval, &verb_compress,
-                                    &verb_demo};
+static const verb *const verbs[] = {&verb_inspect,  &verb_run,  &verb_eval,
+                                    &verb_compress, &verb_demo, &verb_ode};
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
 static void print_help(FILE *to)
@@ -19,7 +19,8 @@ static void print_help(FILE *to)
     for (int k = 0; k < VERBS; k++)
         fprintf(to, "  coset %-9s %s\n  %15s %s\n", verbs[k]->name, verbs[k]->usage, "",
                 verbs[k]->summary);
-    fprintf(to, "\n  coset help VERB, coset VERB --help, coset compress --help METHOD\n"
+    fprintf(to, "\n  coset help VERB, coset VERB --help, coset compress --help METHOD, "
+                "coset ode VERB --help\n"
                 "  coset --version\n");
 }
 
@@ -39,7 +40,7 @@ static const verb *find_verb(const char *name)
     return NULL;
 }
 
-/* coset help [VERB [METHOD]] */
+/* coset help [VERB [METHOD]], coset help ode [VERB] */
 static int help(int argc, char **argv)
 {
     char flag[] = "--help";

@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -105,9 +106,9 @@ static int set_integer(const option *flag, const char *text)
     return wrong_value(flag, expected, text);
 }
 
-static int set_numbers(const option *flag, const char *text)
+/* A,B,C into f64; `most` bounds their size. */
+static int set_reals(const option *flag, const char *text, double most, real_list *list)
 {
-    number_list *list = flag->target;
     int64_t n = 1;
     const char *at = text;
     for (const char *c = text; *c != '\0'; c++) n += *c == ',';
@@ -123,12 +124,42 @@ static int set_numbers(const option *flag, const char *text)
         char *end = NULL;
         double value = 0;
         bool last = list->n == n - 1;
-        if (!read_fraction(at, &end, &value) || *end != (last ? '\0' : ',') ||
-            !isfinite((float)value))
+        if (!read_fraction(at, &end, &value) || *end != (last ? '\0' : ',') || fabs(value) > most)
             return wrong_value(flag, "numbers as A,B,C", text);
-        list->values[list->n] = (float)value;
+        list->values[list->n] = value;
         at = end + 1;
     }
+    return 0;
+}
+
+static int set_numbers(const option *flag, const char *text)
+{
+    number_list *list = flag->target;
+    real_list reals = {NULL, 0};
+    int code = set_reals(flag, text, (double)FLT_MAX, &reals);
+    free(list->values);
+    *list = (number_list){NULL, 0};
+    if (code == 0) list->values = malloc((size_t)reals.n * sizeof *list->values);
+    if (code == 0 && list->values == NULL) {
+        complain("out of memory");
+        code = EXIT_FAILED;
+    }
+    for (; code == 0 && list->n < reals.n; list->n++)
+        list->values[list->n] = (float)reals.values[list->n];
+    free(reals.values);
+    return code;
+}
+
+static int add_text(const option *flag, const char *text)
+{
+    text_list *list = flag->target;
+    const char **items = realloc(list->items, ((size_t)list->n + 1) * sizeof *items);
+    if (items == NULL) {
+        complain("out of memory");
+        return EXIT_FAILED;
+    }
+    list->items = items;
+    list->items[list->n++] = text;
     return 0;
 }
 
@@ -159,6 +190,8 @@ static int set_value(const option *flag, const char *text)
     case OPTION_NUMBER: return set_number(flag, text);
     case OPTION_SHARE: return set_share(flag, text);
     case OPTION_NUMBERS: return set_numbers(flag, text);
+    case OPTION_REALS: return set_reals(flag, text, HUGE_VAL, flag->target);
+    case OPTION_LIST: return add_text(flag, text);
     case OPTION_CHOICE: return set_choice(flag, text);
     case OPTION_HEADING:
     case OPTION_HELP: break;

@@ -17,6 +17,8 @@ typedef enum option_kind {
     OPTION_NUMBER,  /* double *target, a number or a fraction such as 1/255, in [low, high] */
     OPTION_SHARE,   /* double *target, 0.25 or 25%, in [low, high] */
     OPTION_NUMBERS, /* number_list *target: A,B,C */
+    OPTION_REALS,   /* real_list *target: A,B,C in f64 */
+    OPTION_LIST,    /* text_list *target: one more text each time, borrowed from argv */
     OPTION_CHOICE   /* int *target: index of the word among `choices` ("a|b|c") */
 } option_kind;
 
@@ -27,6 +29,17 @@ typedef struct number_list {
     float *values;
     int64_t n;
 } number_list;
+
+typedef struct real_list {
+    double *values;
+    int64_t n;
+} real_list;
+
+/* Zero-initialised is empty; released with free(items). */
+typedef struct text_list {
+    const char **items;
+    int64_t n;
+} text_list;
 
 typedef struct option {
     const char *name;  /* "--data" or "-o" */
@@ -45,7 +58,7 @@ typedef struct verb {
     int (*run)(int argc, char **argv); /* arguments after the verb; returns the exit code */
 } verb;
 
-extern const verb verb_inspect, verb_run, verb_eval, verb_compress, verb_demo;
+extern const verb verb_inspect, verb_run, verb_eval, verb_compress, verb_demo, verb_ode;
 
 /* What every verb has. */
 typedef struct common_options {
