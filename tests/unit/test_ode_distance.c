@@ -127,8 +127,7 @@ static void definition(void **state)
                 assert_int_equal(distance_tree(&source, first, blocks.members + blocks.start[b],
                                                count, CLUSTER_COMPLETE, &tree),
                                  COSET_OK);
-                if (count > 1)
-                    assert_true(tree.merges[count - 2].height == largest[b]);
+                if (count > 1) assert_true(tree.merges[count - 2].height == largest[b]);
                 cluster_tree_free(ctx, &tree);
             }
             vector_source_free(&source);
