@@ -65,7 +65,8 @@ static double normalise(double *x, int64_t n)
 
 /* One run of LSQR from x = 0 for the right-hand side r; x is left in work->x. Names as in the paper.
  * False: cap on iterations. */
-static bool run_round(const sparse_rows *a, double a_norm, lsqr_work *work, int64_t *iterations)
+static bool run_round(const sparse_rows *a, double a_norm, double stop, lsqr_work *work,
+                      int64_t *iterations)
 {
     int64_t m = a->m, n = a->n, cap = 8 * (m < n ? m : n) + 200;
     double *u = work->u, *v = work->v, *w = work->w, *x = work->x;
@@ -80,7 +81,7 @@ static bool run_round(const sparse_rows *a, double a_norm, lsqr_work *work, int6
     transposed_times(a, u, v);
     double alpha = normalise(v, n), phi_bar = b_norm, rho_bar = alpha;
     memcpy(w, v, (size_t)n * sizeof *w);
-    bool ended = alpha <= STOP * a_norm;
+    bool ended = alpha <= stop * a_norm;
     for (int64_t k = 0; k < cap && !ended; k++) {
         (*iterations)++;
         scale(u, m, -alpha);
@@ -98,7 +99,7 @@ static bool run_round(const sparse_rows *a, double a_norm, lsqr_work *work, int6
             w[j] = v[j] - theta / rho * w[j];
         }
         /* |r| = phi_bar, |A^T r| = phi_bar alpha |c|. */
-        ended = phi_bar <= STOP * b_norm || alpha * fabs(c) <= STOP * a_norm;
+        ended = phi_bar <= stop * b_norm || alpha * fabs(c) <= stop * a_norm;
     }
     scale(x, n, unit);
     return ended;
@@ -134,7 +135,7 @@ static void refine(const sparse_rows *a, double a_norm, const double *b, lsqr_wo
     double left = worst_row(a, b, x, work->r);
     result->converged = true;
     for (int round = 0; round < MAX_ROUNDS && left > DBL_EPSILON; round++) {
-        result->converged = run_round(a, a_norm, work, &result->iterations);
+        result->converged = run_round(a, a_norm, STOP, work, &result->iterations);
         for (int64_t j = 0; j < a->n; j++) x[j] += work->x[j];
         double now = worst_row(a, b, x, work->r);
         if (round > 0 && !(now <= 0.5 * left)) break;
@@ -153,8 +154,8 @@ static void judge(const sparse_rows *a, double a_norm, const double *b, lsqr_wor
     result->gradient = made_of > 0 ? norm(work->v, a->n) / made_of : 0;
 }
 
-coset_status lsqr_solve(coset_ctx *ctx, const sparse_rows *a, const double *b, double *x_out,
-                        lsqr_result *result_out)
+coset_status lsqr_solve(coset_ctx *ctx, const sparse_rows *a, const double *b, double tolerance,
+                        double *x_out, lsqr_result *result_out)
 {
     coset_status status = COSET_OK;
     lsqr_work work = {NULL, NULL, NULL, NULL, NULL};
@@ -168,7 +169,13 @@ coset_status lsqr_solve(coset_ctx *ctx, const sparse_rows *a, const double *b, d
     TRY(ctx_alloc_raw(ctx, a->n, sizeof *work.w, &work.w));
     TRY(ctx_alloc_raw(ctx, a->n, sizeof *work.x, &work.x));
     memset(x_out, 0, (size_t)a->n * sizeof *x_out);
-    refine(a, a_norm, b, &work, x_out, result_out);
+    if (tolerance > 0) {
+        if (a->m > 0) memcpy(work.r, b, (size_t)a->m * sizeof *b);
+        result_out->converged = run_round(a, a_norm, tolerance, &work, &result_out->iterations);
+        memcpy(x_out, work.x, (size_t)a->n * sizeof *x_out);
+    } else {
+        refine(a, a_norm, b, &work, x_out, result_out);
+    }
     judge(a, a_norm, b, &work, x_out, result_out);
     if (!isfinite(norm(x_out, a->n)))
         FAIL(ctx, COSET_ENUMERIC, "sparse solve: the solution overflows");

@@ -20,18 +20,22 @@ typedef struct lsqr_result {
     bool converged;  /* false: the cap on iterations, 8 min(m, n) + 200 a round, ended a round */
 } lsqr_result;
 
-/* The x of least norm among those of least |A x - b|_2, to what f64 resolves.
+/* The x of least norm among those of least |A x - b|_2.
  *   b      [m]; borrowed
+ *   tolerance  0: to what f64 resolves, in several rounds, each for the residual that the last one left,
+ *              so that small entries of x are not drowned by the rounding of large ones. > 0: one
+ *              round, which ends at |b - A x| <= tolerance |b| or |A^T (b - A x)| <= tolerance |A|_F
+ *              |b - A x|: directions in which A has singular values far below the tolerance, or b next
+ *              to nothing, are left alone
  *   x_out  [n] written
- * An inconsistent system is no error: the residual stays and the gradient is small. Several rounds are
- * run, each for the residual that the last one left, until it stops shrinking, so that small entries
- * of x are not drowned by the rounding of large ones. Deterministic, one thread.
+ * An inconsistent system is no error: the residual stays and the gradient is small. Deterministic, one
+ * thread.
  * Errors: COSET_ENUMERIC if an operand is not finite or |A|, |b| overflow; COSET_EMEMORY.
  * Cost: 2 entries of A each iteration; 2 m + 3 n doubles. Iterations grow with the number of distinct
  * singular values and with their spread: scale the rows of a consistent system to one norm.
  * Source: LSQR, Paige and Saunders, ACM TOMS 8, 1982; the rounds are ordinary iterative refinement. */
 COSET_MUST_USE coset_status lsqr_solve(coset_ctx *ctx, const sparse_rows *a, const double *b,
-                                       double *x_out, lsqr_result *result_out);
+                                       double tolerance, double *x_out, lsqr_result *result_out);
 
 /* y [m] += alpha A x. */
 void sparse_times(const sparse_rows *a, double alpha, const double *x, double *y);

@@ -7,13 +7,17 @@
 #include "ode/reduce.h"
 
 /* Linearisations of equations that are not linear, and rounds of restoring them at the end. */
-enum { MAX_STEPS = 200, MAX_REPAIRS = 8, MAX_HALVINGS = 30 };
+enum { MAX_STEPS = 500, MAX_REPAIRS = 8, MAX_HALVINGS = 30 };
 /* Equations hold if their errors are below this, relative to what they are made of. */
 static const double HOLDS = 1e-11;
 /* Values that agree to this are made equal. */
 static const double AGREES = 1e-13;
-/* A step is tiny: relative to the whole displacement, and to the values. */
-static const double TINY_OF_MOVE = 1e-10, TINY_OF_VALUE = 1e-14;
+/* A step is tiny: relative to the whole displacement, which is then as short as it gets to 1e-14 of
+ * itself, and to the values. */
+static const double TINY_OF_MOVE = 1e-8, TINY_OF_VALUE = 1e-14;
+/* Of least-norm problems whose equations are not linear. Equations may become dependent where they hold,
+ * as do (a - b) c = 0 and (a - b) d = 0: without a tolerance rounding would move c and d. */
+static const double LOOSE = 1e-9;
 /* Sufficient decrease of the merit function, and how much of it is left to infeasibility (Nocedal and
  * Wright, "Numerical Optimization", 18.36 and algorithm 18.3). */
 static const double DECREASE = 1e-4, SHARE = 0.5;
@@ -119,7 +123,8 @@ static coset_status solve_linearised(search *self, const double *origin)
         for (int64_t s = 0; s < self->n; s++) self->trial[s] = self->p[s] - origin[s];
         sparse_times(&a, 1, self->trial, self->rhs);
     }
-    coset_status status = lsqr_solve(self->ctx, &a, self->rhs, self->z, &result);
+    coset_status status =
+        lsqr_solve(self->ctx, &a, self->rhs, self->equations->linear ? 0 : LOOSE, self->z, &result);
     self->iterations++;
     self->solved = result.converged;
     return status;

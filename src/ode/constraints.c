@@ -123,19 +123,22 @@ static const char *name_of(const constraints *self, int64_t id)
 void constraints_describe(const constraints *self, const constraint_origin *origin, char *text,
                           size_t size)
 {
-    const char *member = name_of(self, origin->member), *centre = name_of(self, origin->centre);
+    bool ordered = origin->member < origin->centre;
+    const char *first_name = name_of(self, ordered ? origin->member : origin->centre);
+    const char *second_name = name_of(self, ordered ? origin->centre : origin->member);
     const monomials *contexts = &self->contexts;
     int64_t first = contexts->start[origin->monomial], last = contexts->start[origin->monomial + 1];
     size_t used = 0;
     if (size > 0) text[0] = '\0';
     if (self->kind == EQUIVALENCE_BACKWARD) {
-        append(text, size, &used, "the equations of %.60s and %.60s differ at ", member, centre);
+        append(text, size, &used, "the equations of %.60s and %.60s differ at ", first_name,
+               second_name);
     } else {
         const partition *blocks = self->blocks;
         int64_t head = blocks->members[blocks->start[origin->block]];
         append(text, size, &used,
                "the derivatives by %.60s and %.60s of the sum over the block of %.60s differ at ",
-               member, centre, name_of(self, head));
+               first_name, second_name, name_of(self, head));
     }
     for (int64_t f = first; f < last; f++) {
         append(text, size, &used, "%s%.60s", f > first ? "*" : "",

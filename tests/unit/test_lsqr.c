@@ -112,7 +112,7 @@ static void test_against_pseudo_inverse(void **state)
         double *want = judge_solve(a, c->m, c->n, b, 1e-6);
         sparse_rows rows = sparse_of(a, c->m, c->n);
         lsqr_result result;
-        assert_int_equal(lsqr_solve(ctx, &rows, b, x, &result), COSET_OK);
+        assert_int_equal(lsqr_solve(ctx, &rows, b, 0, x, &result), COSET_OK);
         double most = 0;
         for (int64_t j = 0; j < c->n; j++) most = fmax(most, fabs(want[j]));
         /* The judge squares the condition number, which is up to some thousands here. */
@@ -148,7 +148,7 @@ static void test_means(void **state)
     double b[6] = {0}, x[5];
     lsqr_result result;
     sparse_times(&a, -1, p0, b);
-    assert_int_equal(lsqr_solve(ctx, &a, b, x, &result), COSET_OK);
+    assert_int_equal(lsqr_solve(ctx, &a, b, 0, x, &result), COSET_OK);
     for (int j = 0; j < 5; j++) assert_true(fabs(p0[j] + x[j] - 5) < 1e-14);
     assert_true(result.relative < 1e-15);
     counted_ctx_end(ctx, &memory);
@@ -175,7 +175,7 @@ static void test_small_beside_large(void **state)
         for (int j = 0; j < 2 * N; j++) b[i] += a[i * 2 * N + j] * from[j];
     sparse_rows rows = sparse_of(a, 2 * N, 2 * N);
     lsqr_result result;
-    assert_int_equal(lsqr_solve(ctx, &rows, b, x, &result), COSET_OK);
+    assert_int_equal(lsqr_solve(ctx, &rows, b, 0, x, &result), COSET_OK);
     for (int j = 0; j < 2 * N; j++) {
         double scale = j < N ? 1e6 : 1e-6;
         if (!(fabs(x[j] - from[j]) < 1e-12 * scale))
@@ -195,23 +195,23 @@ static void test_empty_and_zero(void **state)
     double b[2] = {3, 4}, x[3] = {7, 7, 7};
     lsqr_result result;
     sparse_rows zero = {2, 3, none, NULL, NULL};
-    assert_int_equal(lsqr_solve(ctx, &zero, b, x, &result), COSET_OK);
+    assert_int_equal(lsqr_solve(ctx, &zero, b, 0, x, &result), COSET_OK);
     for (int j = 0; j < 3; j++) assert_true(x[j] == 0);
     assert_true(result.residual == 5 && result.relative == 1 && result.converged);
     sparse_rows empty = {0, 3, none, NULL, NULL};
     x[1] = 7;
-    assert_int_equal(lsqr_solve(ctx, &empty, NULL, x, &result), COSET_OK);
+    assert_int_equal(lsqr_solve(ctx, &empty, NULL, 0, x, &result), COSET_OK);
     assert_true(x[1] == 0 && result.residual == 0);
     static const int64_t start[] = {0, 1};
     static const int32_t column[] = {0};
     static const double value[] = {2};
     sparse_rows one = {1, 1, start, column, value};
     b[0] = 0;
-    assert_int_equal(lsqr_solve(ctx, &one, b, x, &result), COSET_OK);
+    assert_int_equal(lsqr_solve(ctx, &one, b, 0, x, &result), COSET_OK);
     assert_true(x[0] == 0 && result.iterations == 0);
     /* Residuals whose squares underflow count. */
     b[0] = 1e-200;
-    assert_int_equal(lsqr_solve(ctx, &one, b, x, &result), COSET_OK);
+    assert_int_equal(lsqr_solve(ctx, &one, b, 0, x, &result), COSET_OK);
     assert_true(fabs(x[0] - 5e-201) < 1e-215);
     counted_ctx_end(ctx, &memory);
 }
@@ -228,20 +228,20 @@ static void test_refused(void **state)
     lsqr_result result;
     for (int i = 0; i < 3; i++) {
         sparse_rows a = {1, 1, start, column, &values[i]};
-        assert_int_equal(lsqr_solve(ctx, &a, &b, &x, &result), COSET_ENUMERIC);
+        assert_int_equal(lsqr_solve(ctx, &a, &b, 0, &x, &result), COSET_ENUMERIC);
     }
     const double one = 1;
     sparse_rows a = {1, 1, start, column, &one};
     b = NAN;
-    assert_int_equal(lsqr_solve(ctx, &a, &b, &x, &result), COSET_ENUMERIC);
+    assert_int_equal(lsqr_solve(ctx, &a, &b, 0, &x, &result), COSET_ENUMERIC);
     b = 1;
     for (int64_t at = 0; at < 5; at++) {
         memory.made = 0;
         memory.fail_from = at;
-        assert_int_equal(lsqr_solve(ctx, &a, &b, &x, &result), COSET_EMEMORY);
+        assert_int_equal(lsqr_solve(ctx, &a, &b, 0, &x, &result), COSET_EMEMORY);
         memory.fail_from = -1;
     }
-    assert_int_equal(lsqr_solve(ctx, &a, &b, &x, &result), COSET_OK);
+    assert_int_equal(lsqr_solve(ctx, &a, &b, 0, &x, &result), COSET_OK);
     assert_true(x == 1);
     counted_ctx_end(ctx, &memory);
 }
