@@ -238,11 +238,10 @@ static coset_status row_distances(comparison *self, int64_t i, double *out)
 {
     coset_status status = COSET_OK;
     TRY(find_crossings(self, i));
-    const crossing *at = self->crossings, *end = at + self->n_crossings;
-    for (int64_t j = i + 1; j < self->vectors->n; j++) {
-        const crossing *from = at;
-        while (at < end && at->other == j) at++;
-        out[j] = at == from ? plain_gap(self, i, j) : crossed_gap(self, i, j, from, at);
+    for (int64_t j = i + 1, at = 0, from = 0; j < self->vectors->n; j++, from = at) {
+        while (at < self->n_crossings && self->crossings[at].other == j) at++;
+        out[j] = at == from ? plain_gap(self, i, j)
+                            : crossed_gap(self, i, j, self->crossings + from, self->crossings + at);
     }
 done:
     return status;
