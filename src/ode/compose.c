@@ -21,7 +21,8 @@ formula compose_decimal(composer *self, const char *text)
     if (self->status != COSET_OK) return NULL;
     if (!number_parse(text, strlen(text), &value))
         return keep(self, ctx_fail(model->ctx, COSET_EARGUMENT, "%s is no constant", text), NULL);
-    return keep(self, expression_number(model->ctx, &model->arena, value, &made), made);
+    coset_status status = expression_number(model->ctx, &model->arena, value, &made);
+    return keep(self, status, made);
 }
 
 formula compose_number(composer *self, double value)
