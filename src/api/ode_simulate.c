@@ -134,7 +134,7 @@ static coset_status variable_columns(simulation *self, coset_trajectory **trajec
     const ode_system *named = two ? self->reduction.reduced : self->system;
     double *sums = NULL;
     coset_trajectory *made = NULL;
-    TRY(trajectory_new(self->ctx, ode_source(self->ode), T, two ? 2 * n : n, &made));
+    TRY(trajectory_new(self->ctx, ode_source(self->ode), self->times, T, two ? 2 * n : n, &made));
     *trajectory_out = made; /* the caller frees it also after a failure */
     if (two) {
         TRY(ctx_alloc(self->ctx, T * n, sizeof *sums, &sums));
@@ -185,8 +185,8 @@ static coset_status view_columns(simulation *self, coset_trajectory **trajectory
     const int64_t n_reduced = reduced != NULL ? reduced->n_views : 0;
     double *parameters = NULL, *reduced_parameters = NULL;
     coset_trajectory *made = NULL;
-    TRY(trajectory_new(self->ctx, ode_source(self->ode), self->n_times, model->n_views + n_reduced,
-                       &made));
+    TRY(trajectory_new(self->ctx, ode_source(self->ode), self->times, self->n_times,
+                       model->n_views + n_reduced, &made));
     *trajectory_out = made;
     TRY(parameter_values(self->ctx, model, &parameters));
     if (reduced != NULL) TRY(parameter_values(self->ctx, reduced, &reduced_parameters));

@@ -38,6 +38,7 @@ coset_status trajectory_new(coset_ctx *ctx, const char *title, int64_t n_times, 
     TRY(ctx_alloc(ctx, n_values, sizeof *self->values, &self->values));
     TRY(ctx_alloc(ctx, n_columns, sizeof *self->names, (void *)&self->names));
     TRY(ctx_alloc(ctx, n_columns, sizeof *self->beside, &self->beside));
+    memcpy(self->times, times, (size_t)n_times * sizeof *times);
     for (int64_t c = 0; c < n_columns; c++) self->beside[c] = -1;
     *trajectory_out = self;
     self = NULL;

@@ -17,9 +17,10 @@ struct coset_trajectory {
         *beside; /* [n_columns] the column that this one is the reduced system's answer to; -1 */
 };
 
-/* Room for columns without names and values; beside is -1. title is copied. */
-COSET_MUST_USE coset_status trajectory_new(coset_ctx *ctx, const char *title, int64_t n_times,
-                                           int64_t n_columns, coset_trajectory **trajectory_out);
+/* Room for columns without names and values; beside is -1. title and times are copied. */
+COSET_MUST_USE coset_status trajectory_new(coset_ctx *ctx, const char *title, const double *times,
+                                           int64_t n_times, int64_t n_columns,
+                                           coset_trajectory **trajectory_out);
 /* Names a column "name" or "name.reduced". */
 COSET_MUST_USE coset_status trajectory_name(coset_ctx *ctx, coset_trajectory *self, int64_t column,
                                             const char *name, bool reduced);

@@ -74,7 +74,7 @@ static void two_counts(page *self, const json_t *root, const char *key)
     const json_t *pair = json_object_get(root, key);
     char text[REPORT_NUMBER];
     double original = pages_number(pair, "original"), reduced = pages_number(pair, "reduced");
-    if (!json_is_object(pair)) return;
+    if (!(original > 0)) return;
     page_cell(self, key);
     page_cell(self, number_count(original, text));
     page_cell(self, number_count(reduced, text));

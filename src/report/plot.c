@@ -24,19 +24,20 @@ enum {
     HUES = 10
 };
 
-/* Mid tones that stand out from white as well as from black. */
+/* Plain colours first: not every viewer knows about colour schemes. */
 static const char style[] =
     "<style>\n"
-    "svg { color-scheme: light dark; --paper: #fff; --ink: #222; --rule: #dde1e6; --pale: #b8bec6 }\n"
-    "@media (prefers-color-scheme: dark) { svg { --paper: #15181c; --ink: #e4e6e9; --rule: #31363d; "
-    "--pale: #555c66 } }\n"
-    "text { font: 13px system-ui, sans-serif; fill: var(--ink) }\n"
+    ".paper { fill: #fff } text { font: 13px system-ui, sans-serif; fill: #222 }\n"
     ".title { font-weight: 600; font-size: 15px }\n"
-    ".rule { stroke: var(--rule); stroke-width: 1 } .axis { stroke: var(--ink); stroke-width: 1 }\n"
+    ".rule { stroke: #dde1e6; stroke-width: 1 } .axis { stroke: #222; stroke-width: 1 }\n"
     "polyline { fill: none; stroke-width: 1.8; stroke-linejoin: round }\n"
-    ".pale { stroke: var(--pale); stroke-width: 1 }\n"
-    ".beside { stroke: var(--ink); stroke-width: 1.2; stroke-dasharray: 3 5 }\n"
-    "</style>\n";
+    ".pale { stroke: #c3c9d0; stroke-width: 1 }\n"
+    ".beside { stroke: #222; stroke-width: 1.2; stroke-dasharray: 3 5 }\n"
+    "@media (prefers-color-scheme: dark) {\n"
+    ".paper { fill: #15181c } text { fill: #e4e6e9 } .rule { stroke: #31363d }\n"
+    ".axis, .beside { stroke: #e4e6e9 } .pale { stroke: #4b525b }\n"
+    "}\n</style>\n";
+/* Mid tones that stand out from white as well as from black. */
 static const char *const hues[HUES] = {"#2f80d0", "#e0762b", "#2e9e5b", "#d0485a", "#8a63d2",
                                        "#b08b2e", "#d465b4", "#2aa5b0", "#8f9a2f", "#8d8d8d"};
 
@@ -157,7 +158,7 @@ static double tick_step(double range, int most)
 {
     double rough = range / most, power = pow(10, floor(log10(rough)));
     double rest = rough / power;
-    return power * (rest <= 1 ? 1 : rest <= 2 ? 2 : rest <= 5 ? 5 : 10);
+    return power * (rest <= 1.4 ? 1 : rest <= 2.8 ? 2 : rest <= 7 ? 5 : 10);
 }
 
 static const char *tick_text(double value, double step, char text[32])
@@ -296,8 +297,8 @@ coset_status plot_svg(coset_ctx *ctx, const plot *self, char **text_out)
                "viewBox=\"0 0 %d %d\">\n<title>",
                WIDTH, HEIGHT, WIDTH, HEIGHT);
     add_text(&out, title, title + strlen(title));
-    buffer_add(&out, "</title>\n%s<rect width=\"%d\" height=\"%d\" fill=\"var(--paper)\"/>\n",
-               style, WIDTH, HEIGHT);
+    buffer_add(&out, "</title>\n%s<rect width=\"%d\" height=\"%d\" class=\"paper\"/>\n", style,
+               WIDTH, HEIGHT);
     buffer_add(&out, "<text class=\"title\" x=\"%d\" y=\"24\">", LEFT);
     add_text(&out, title, title + strlen(title));
     buffer_add(&out, "</text>\n");

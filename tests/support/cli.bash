@@ -47,6 +47,35 @@ says() {
     done
 }
 
+# valid FILE FIELD...   The file is JSON and has the fields, as "a.b".
+valid() {
+    local file=$1
+    shift
+    if [ -z "${COSET_JUDGE:-}" ]; then
+        for field in "$@"; do # an entry of a list has no name of its own
+            [[ ${field##*.} =~ ^[0-9]+$ ]] || says "$file" "\"${field##*.}\":"
+        done
+        return
+    fi
+    "$COSET_JUDGE" - "$file" "$@" <<'END' || fail "$file: see above"
+import json, sys
+root = json.load(open(sys.argv[1], encoding="utf-8"), parse_constant=lambda name: sys.exit("holds " + name))
+for path in sys.argv[2:]:
+    at = root
+    for name in path.split("."):
+        if isinstance(at, list):
+            at = at[int(name)]
+        elif name in at:
+            at = at[name]
+        else:
+            sys.exit("no field " + path)
+END
+}
+
+digest() {
+    sha256sum "$1" | cut -d' ' -f1
+}
+
 # Digests of every file in the folder but out and err: what must not change.
 snapshot() {
     find . -type f ! -path ./out ! -path ./err -exec sha256sum {} + | sort -k2
