@@ -10,6 +10,7 @@
 
 /* Caps of the parser; each names itself in the error. */
 enum {
+    MODEL_MAX_TEXT = 1 << 30,  /* bytes of a file */
     MODEL_MAX_NESTING = 64,    /* of parentheses, unary signs, functions and powers */
     MODEL_MAX_NAME = 65536,    /* bytes of a name */
     MODEL_MAX_NAMES = 1 << 24, /* variables, and as many parameters */
@@ -36,7 +37,8 @@ typedef struct reaction_side {
 } reaction_side;
 
 /* reagents -> products, rate. The rate expression is the kinetic constant of mass action, or, if
- * `arbitrary`, the speed itself, which may contain variables. */
+ * `arbitrary`, the speed itself. Both may contain variables: files whose parameters were made variables
+ * (fceri_ji) have them in kinetic constants, which then is a factor of the speed like any other. */
 typedef struct model_reaction {
     const reaction_side *reagents, *products;
     int32_t n_reagents, n_products; /* 0 reagents or products: nothing */
@@ -95,18 +97,29 @@ COSET_MUST_USE coset_status model_set(ode_model *model, const char *name, double
 COSET_MUST_USE coset_status model_clone(const ode_model *model, ode_model **copy_out);
 
 /* Reads a model. `source` names the text in messages. Comments (// and not nesting slash-star) may
- * stand anywhere between words, line ends mean nothing else. Commands behind the body are kept as text.
+ * stand anywhere between words, line ends mean nothing else. Sections stand in any order, but names are
+ * declared before their use. What stands between sections or behind them is kept as the commands, whatever
+ * it is; what stands behind "end model" is ignored. Names of reactions ("[r1]") are not kept.
+ * -a^b and a^b^c, which ERODE reads as (-a)^b and (a^b)^c and mathematics otherwise, are refused.
  * Errors: COSET_EFORMAT "source:line:column: what was found and what was expected", also for a name
  * that is used before it is declared, that is declared twice, a division by zero or a value
  * that is not finite in an expression of constants, a partition that names a variable twice;
- * COSET_EUNSUPPORTED for Hill rates and sections that are not known (algebraic equations);
+ * COSET_EUNSUPPORTED for Hill rates, functions other than min, max, abs, and sections that are not known
+ * (algebraic equations, symbolic parameters);
  * COSET_ELIMIT for the caps above; COSET_EMEMORY. Memory: at most 64 bytes for each byte of text and
  * 1 MB. Cost: linear. */
 COSET_MUST_USE coset_status model_parse(coset_ctx *ctx, const char *text, size_t size,
                                         const char *source, ode_model **model_out);
 COSET_MUST_USE coset_status model_load(coset_ctx *ctx, const char *path, ode_model **model_out);
 
-/* Writes a model in the language: reading it back gives the same numbers, bit for bit. Deterministic.
+/* Writes a model in the language: reading it back gives the same system. Every number keeps its value and
+ * its residue (number_text): decimals come back as they were, and numbers that no short decimal or
+ * fraction is, such as 1/3 + 1e-9 or an f64 that was computed, as a decimal of up to 36 digits. Numbers below
+ * 0 come back as a sign and a number. Blocks are written in the order of their first members, comments
+ * of variables behind them, views and commands last; if there are no commands, t_end as simulateODE.
+ * Writing what was read gives the same text again. ERODE itself has no reactions without reagents or products.
+ * Errors: COSET_ENUMERIC for a number that is not finite; COSET_EARGUMENT for equations beside
+ * reactions; COSET_EMEMORY. Deterministic.
  * text_out is NUL-terminated, owned by the caller. */
 COSET_MUST_USE coset_status model_text(const ode_model *model, char **text_out, size_t *size_out);
 COSET_MUST_USE coset_status model_save(const ode_model *model, const char *path);

@@ -36,6 +36,12 @@ number number_of_decimal(double value);
  * if it is malformed, overflows to infinity, or is not 0 but underflows to 0 in f64. */
 bool number_parse(const char *text, size_t length, number *out);
 
+/* Text of |a| that reads back as the same value and residue: the shortest decimal of up to 17 digits; else
+ * a fraction p/q with q <= 2^31 that is no power of two, for then *fraction_out; else a decimal of 18 to
+ * 36 digits, which always is there. a.value is finite. text_out has room for NUMBER_TEXT. */
+enum { NUMBER_TEXT = 64 };
+void number_text(number a, char *text_out, bool *fraction_out);
+
 number number_add(number a, number b);
 number number_sub(number a, number b);
 number number_mul(number a, number b);
