@@ -6,7 +6,7 @@
 
 /* Distances that are equal in exact arithmetic may differ in the last digits: those that are over eps by
  * less than this share of it are not over it. 0 stays 0, where distances are exact (distance.h). */
-static const double SLACK = 1e-12;
+static const double SLACK = 1e-9;
 
 /* One run of the loop of METHODS.md 3.2. */
 typedef struct refinement {

@@ -65,8 +65,8 @@ typedef enum eps_linkage {
  *   next_out  (may be NULL) the smallest eps above this one at which any decision of the run
  *             changes: the result is the same for all eps in [eps, *next_out); infinity: none
  * Rounding: a distance is 0 if and only if the coefficients are equal as numbers (number.h), so that eps 0
- * gives what partition_refine_exact gives. A distance that is over eps by less than 1e-12 of it counts as
- * eps, as sums that are equal in exact arithmetic may differ by that.
+ * gives what partition_refine_exact gives. A distance that is over eps by less than 1e-9 of it counts as
+ * eps: differences of coefficients that are nearly equal are no more exact than that.
  * Errors: COSET_ELIMIT for a block of more than PARTITION_MAX_APPROXIMATE variables;
  * COSET_EARGUMENT; COSET_EMEMORY; COSET_ENUMERIC.
  * Cost of a pass: for every block of b variables with s entries each, b^2 s / 2 time, b^2 doubles. */
