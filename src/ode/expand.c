@@ -3,9 +3,9 @@
 
 #include "ode/builder.h"
 #include "ode/evaluate.h"
-#include "ode/excerpt.h"
 #include "ode/polynomial.h"
 #include "ode/symbols.h"
+#include "ode/write_expression.h"
 
 /* A few nodes can stand for a huge polynomial, so the budget grows with the model's text: a small file
  * is refused soon, and a large one has room. */
@@ -51,12 +51,19 @@ static coset_status locate(const expansion *self, coset_status status, text_plac
     return place_fail(self->ctx, status, NULL, place, "%s", text);
 }
 
+/* Fails with the start of the offending term as text. */
 static coset_status not_polynomial(const expansion *self, const expression *node)
 {
-    char text[EXCERPT_SIZE];
-    expression_excerpt(self->model, node, text);
-    return place_fail(self->ctx, COSET_EUNSUPPORTED, NULL, node->place, "\"%s\" is not polynomial",
-                      text);
+    text_buffer text = {.ctx = self->ctx};
+    write_expression(&text, self->model, node);
+    coset_status status = text.status;
+    bool cut = text.length > LONGEST_TERM;
+    if (status == COSET_OK)
+        status = place_fail(self->ctx, COSET_EUNSUPPORTED, NULL, node->place,
+                            "\"%.*s%s\" is not polynomial", cut ? LONGEST_TERM : (int)text.length,
+                            text.bytes, cut ? "..." : "");
+    ctx_free(self->ctx, text.bytes);
+    return status;
 }
 
 /* ---- operators ---- */
