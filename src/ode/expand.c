@@ -11,6 +11,8 @@
  * is refused soon, and a large one has room. */
 enum { BASE_TERMS = 1 << 18, TERMS_PER_NODE = 256, BASE_STEPS = 1 << 22, STEPS_PER_NODE = 1024 };
 
+enum { LONGEST_TERM = 80 }; /* bytes of an offending term in a message */
+
 /* What a reaction adds to a variable each time it fires. */
 typedef struct change {
     int32_t variable;
