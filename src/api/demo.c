@@ -1,13 +1,10 @@
 /* coset_demo: data, a network trained on it, and every method side by side. */
 #include <coset/demo.h>
 
-#include <errno.h>
-#include <string.h>
-#include <sys/stat.h>
-
 #include <coset/compress.h>
 
 #include "api/eval.h"
+#include "api/folder.h"
 #include "data/glycolysis.h"
 #include "data/npz.h"
 #include "report/report.h"
@@ -68,29 +65,12 @@ typedef struct demo {
 
 /* ---- the folder -------------------------------------------------------------------------------- */
 
-static coset_status make_folder(coset_ctx *ctx, const char *folder)
-{
-    struct stat found;
-    if (mkdir(folder, 0777) == 0) return COSET_OK;
-    int reason = errno;
-    if (reason == EEXIST && stat(folder, &found) == 0 && S_ISDIR(found.st_mode)) return COSET_OK;
-    return ctx_fail(ctx, COSET_EIO, "%s: cannot make the folder: %s", folder, strerror(reason));
-}
-
-/* "folder/name"; owned by the caller. */
-static coset_status path_of(const demo *self, const char *name, char **path_out)
-{
-    size_t length = strlen(self->folder);
-    const char *slash = length > 0 && self->folder[length - 1] == '/' ? "" : "/";
-    return ctx_format(self->ctx, path_out, "%s%s%s", self->folder, slash, name);
-}
-
 /* Saves a model there; its path and digest go to the report. */
 static coset_status save_model(demo *self, const coset_graph *graph, const char *name)
 {
     coset_status status = COSET_OK;
     char *path = NULL;
-    TRY(path_of(self, name, &path));
+    TRY(folder_path(self->ctx, self->folder, name, &path));
     TRY(coset_graph_save(self->ctx, graph, path));
     TRY(coset_report_add_output(self->ctx, self->report, path));
 done:
@@ -121,7 +101,7 @@ static coset_status save_data(demo *self, const coset_data *made)
                                 {"y_train", y_train},
                                 {"x_test", made->test.x},
                                 {"y_test", y_test}};
-    TRY(path_of(self, "data.npz", &path));
+    TRY(folder_path(self->ctx, self->folder, "data.npz", &path));
     TRY(npz_write(ctx, path, arrays, 4));
     TRY(coset_report_add_output(ctx, self->report, path));
     TRY(coset_data_load(ctx, path, NULL, &self->data));
@@ -158,7 +138,7 @@ static coset_status train(demo *self)
     options.decay = 0.1;
     TRY(dense_new(ctx, widths, LAYERS, DENSE_RELU, &random, &net));
     TRY(adam_fit(ctx, net, part->x->data, part->y, part->rows, &options, &order, NULL));
-    TRY(path_of(self, "original.onnx", &path));
+    TRY(folder_path(self->ctx, self->folder, "original.onnx", &path));
     TRY(dense_graph(ctx, net, path, &trained));
     TRY(save_model(self, trained, "original.onnx"));
     TRY(coset_graph_load(ctx, path, &self->graph));
@@ -292,7 +272,7 @@ coset_status coset_demo(coset_ctx *ctx, const char *folder, coset_report **repor
     demo self = {.ctx = ctx, .folder = folder};
     double start = report_clock();
     *report_out = NULL;
-    TRY(make_folder(ctx, folder));
+    TRY(folder_make(ctx, folder));
     TRY(report_new(ctx, REPORT_DEMO, &self.report));
     TRY(report_text(ctx, report_root(self.report), "folder", folder));
     TRY(make_data(&self));

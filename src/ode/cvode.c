@@ -249,3 +249,22 @@ coset_status cvode_advance(cvode *self, double t)
     return ctx_fail(self->ctx, COSET_ENUMERIC, "%s: at t = %.6g: the solution is not finite",
                     self->stage, self->t);
 }
+
+/* A term costs about 4 operations in the slope and 8 in the Jacobian, which are read from memory. */
+double cvode_work(const cvode *self, double terms)
+{
+    long slopes = 0, iterations = 0, setups = 0, jacobians = 0, linear = 0, differences = 0;
+    const double n = (double)self->flow.n;
+    CVodeGetNumRhsEvals(self->memory, &slopes);
+    double work = 4 * terms * (double)slopes;
+    if (self->linear == NULL) return work;
+    CVodeGetNumNonlinSolvIters(self->memory, &iterations);
+    CVodeGetNumLinSolvSetups(self->memory, &setups);
+    CVodeGetNumJacEvals(self->memory, &jacobians);
+    CVodeGetNumLinIters(self->memory, &linear);
+    CVodeGetNumLinRhsEvals(self->memory, &differences);
+    work += 4 * terms * (double)differences;
+    if (self->matrix == NULL) return work + (8 * terms + KRYLOV * n) * (double)linear;
+    work += (8 * terms + 2 * n * n) * (double)jacobians;
+    return work + n * n * n / 3 * (double)setups + n * n * (double)iterations;
+}

@@ -48,6 +48,9 @@ void cvode_close(cvode *self);
 /* Brings the state to a later time. Errors: COSET_ENUMERIC with the time that was reached. */
 COSET_MUST_USE coset_status cvode_advance(cvode *self, double t);
 
+/* Operations so far, about, for a flow of that many terms: slopes, Jacobians, factorisations, solves. */
+double cvode_work(const cvode *self, double terms);
+
 /* The failure that a flag < 0 of SUNDIALS means, with its own words. */
 COSET_MUST_USE coset_status cvode_failure(cvode *self, int flag);
 

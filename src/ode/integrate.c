@@ -1,5 +1,6 @@
 #include "ode/integrate.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "ode/cvode.h"
@@ -47,6 +48,58 @@ coset_status integrate_system(const ode_system *system, const double *initial, c
     TRY(integrate_flow(ctx, &as_flow, initial != NULL ? initial : flow.values, times, n_times,
                        options, progress, out));
 done:
+    system_flow_close(&flow);
+    return status;
+}
+
+/* Operations of one run from start to end; infinity: it did not arrive. */
+static coset_status count_work(system_flow *flow, const double *initial, double t_end,
+                               const integrate_options *options, double *work_out)
+{
+    coset_status status = COSET_OK;
+    coset_ctx *ctx = flow->system->ctx;
+    cvode run = {0};
+    double *state = NULL, times[2] = {0, t_end};
+    const ode_flow as_flow = system_flow_of(flow);
+    const double terms = (double)flow->system->row_start[flow->system->n];
+    *work_out = INFINITY;
+    TRY(ctx_alloc_raw(ctx, as_flow.n, sizeof *state, &state));
+    memcpy(state, initial, (size_t)as_flow.n * sizeof *state);
+    TRY(cvode_open(&run, ctx, &as_flow, state, times, 2, options, "choose"));
+    status = cvode_advance(&run, t_end);
+    if (status == COSET_OK) *work_out = cvode_work(&run, terms);
+    if (status == COSET_ENUMERIC) status = COSET_OK;
+done:
+    cvode_close(&run);
+    ctx_free(ctx, state);
+    return status;
+}
+
+coset_status integrate_choose(const ode_system *system, const double *initial, double t_end,
+                              const integrate_options *options, integrate_method *method_out)
+{
+    coset_status status = COSET_OK;
+    coset_ctx *ctx = system->ctx;
+    integrate_options used = *options;
+    system_flow flow = {0};
+    double *start = NULL, bdf = 0, adams = 0, times[2] = {0, t_end};
+    *method_out = INTEGRATE_BDF;
+    TRY(system_flow_open(&flow, system, NULL));
+    TRY(ctx_alloc_raw(ctx, system->n, sizeof *start, &start));
+    /* flow.values changes with every evaluation. */
+    memcpy(start, initial != NULL ? initial : flow.values, (size_t)system->n * sizeof *start);
+    TRY(integrate_check(ctx, options, times, 2, start, system->n, "choose"));
+    if (system->n == 0) goto done;
+    used.method = INTEGRATE_BDF;
+    TRY(count_work(&flow, start, t_end, &used, &bdf));
+    used.method = INTEGRATE_ADAMS;
+    /* With as many steps it would have lost: a step takes a slope at least. */
+    double most = bdf / (1 + (double)system->row_start[system->n]);
+    if (most < (double)used.max_steps) used.max_steps = 1 + (int64_t)most;
+    TRY(count_work(&flow, start, t_end, &used, &adams));
+    if (adams < bdf) *method_out = INTEGRATE_ADAMS;
+done:
+    ctx_free(ctx, start);
     system_flow_close(&flow);
     return status;
 }

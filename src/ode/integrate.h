@@ -53,6 +53,14 @@ COSET_MUST_USE coset_status integrate_system(const ode_system *system, const dou
                                              const integrate_options *options, const char *progress,
                                              double *out);
 
+/* The method that takes fewer operations from the given initial values to t_end > 0, so that many like
+ * it can be integrated: both are run once and what they did is counted, which does not vary between runs.
+ *   initial  [n]; NULL: the system's; borrowed
+ * BDF if neither arrives. Errors: COSET_EARGUMENT for options; COSET_EMEMORY. */
+COSET_MUST_USE coset_status integrate_choose(const ode_system *system, const double *initial,
+                                             double t_end, const integrate_options *options,
+                                             integrate_method *method_out);
+
 /* x and S = dx/dp for the chosen symbols of a system, S(0) = 0, by the forward sensitivity analysis of
  * CVODES (staggered, errors of S controlled too).
  *   symbols   [n_chosen] indices in [0, n_symbols); borrowed
