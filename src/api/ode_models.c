@@ -135,24 +135,49 @@ done:
 
 /* ---- the reduced system ------------------------------------------------------------------------ */
 
-/* "S3: block of 2: S3, S4", broken into lines; NULL for a block of one. */
+/* Members of a block in lines, each behind `indent`. */
+static void add_members(const ode_reduction *self, int64_t b, const char *indent, buffer *out)
+{
+    const partition *blocks = &self->blocks;
+    const int64_t first = blocks->start[b], end = blocks->start[b + 1];
+    int64_t line = out->length;
+    for (int64_t k = first; k < end; k++) {
+        const char *name = self->numeric->names[blocks->members[k]];
+        bool wrap = k > first && out->length - line + (int64_t)strlen(name) > LINE;
+        if (wrap) {
+            buffer_add(out, "\n%s", indent);
+            line = out->length;
+        }
+        buffer_add(out, "%s%s%s", k > first && !wrap ? " " : "", name, k + 1 < end ? "," : "");
+    }
+}
+
+/* True if the members of a block are too many for the comment behind its variable. */
+static bool is_long(const ode_reduction *self, int64_t b)
+{
+    const partition *blocks = &self->blocks;
+    const int64_t first = blocks->start[b], end = blocks->start[b + 1];
+    size_t length = 0;
+    for (int64_t k = first; k < end && length <= LINE; k++)
+        length += strlen(self->numeric->names[blocks->members[k]]) + 2;
+    return end - first > 1 && length > LINE;
+}
+
+/* "S3: block of 2: S3, S4" behind the variable; long blocks are listed in the header. */
 static coset_status block_comment(coset_ctx *ctx, const ode_reduction *self, int64_t b,
                                   ode_model *model)
 {
     coset_status status = COSET_OK;
-    const partition *blocks = &self->blocks;
-    const char *const *names = self->numeric->names;
-    const int64_t *members = blocks->members + blocks->start[b];
-    int64_t n = blocks->start[b + 1] - blocks->start[b], line = 0;
+    int64_t n = self->blocks.start[b + 1] - self->blocks.start[b];
     char *text = NULL;
     buffer out = {.ctx = ctx};
     if (n == 1) return COSET_OK;
-    buffer_add(&out, "%s: block of %lld:", names[members[0]], (long long)n);
-    for (int64_t k = 0; k < n; k++) {
-        const char *name = names[members[k]];
-        bool wrap = out.length - line + (int64_t)strlen(name) + 2 > LINE;
-        if (wrap) line = out.length + 1;
-        buffer_add(&out, "%s%s%s", wrap ? "\n" : " ", name, k + 1 < n ? "," : "");
+    buffer_add(&out, "%s: block of %lld", model->variables[b].name, (long long)n);
+    if (is_long(self, b)) {
+        buffer_add(&out, ", listed at the top");
+    } else {
+        buffer_add(&out, ": ");
+        add_members(self, b, "", &out);
     }
     TRY(buffer_take(&out, &text));
     TRY(arena_string(ctx, &model->arena, text, strlen(text), &model->variables[b].comment));
@@ -176,6 +201,13 @@ static void reduced_header(const coset_ode *ode, const ode_reduction *self, doub
                    self->change.change_max);
     buffer_add(lines, forward ? "\nA variable is the sum of its block."
                               : "\nA variable stands for every member of its block.");
+    for (int64_t b = 0; b < self->blocks.n_blocks; b++) {
+        if (!is_long(self, b)) continue;
+        buffer_add(lines, "\n%s: block of %lld:\n  ",
+                   self->numeric->names[self->blocks.members[self->blocks.start[b]]],
+                   (long long)(self->blocks.start[b + 1] - self->blocks.start[b]));
+        add_members(self, b, "  ", lines);
+    }
 }
 
 /* "e2" -> "e2FE", as the files of ERODE call what they reduce. */

@@ -20,8 +20,8 @@ void coset_trajectory_free(coset_ctx *ctx, coset_trajectory *trajectory)
     ctx_free(ctx, trajectory);
 }
 
-coset_status trajectory_new(coset_ctx *ctx, const char *title, int64_t n_times, int64_t n_columns,
-                            coset_trajectory **trajectory_out)
+coset_status trajectory_new(coset_ctx *ctx, const char *title, const double *times, int64_t n_times,
+                            int64_t n_columns, coset_trajectory **trajectory_out)
 {
     coset_status status = COSET_OK;
     coset_trajectory *self = NULL;
