@@ -26,13 +26,21 @@ done:
     return status;
 }
 
+/* The shortest decimal of a number >= 0. */
+static const char *decimal(double value, char text[NUMBER_TEXT])
+{
+    bool fraction = false;
+    number_text(number_of_decimal(value), text, &fraction);
+    return text;
+}
+
 static coset_status add_end(coset_ctx *ctx, double t_end, ode_model *model)
 {
     coset_status status = COSET_OK;
-    char *text = NULL;
+    char *text = NULL, digits[NUMBER_TEXT];
     model->t_end = t_end;
     if (!isfinite(t_end)) return COSET_OK;
-    TRY(ctx_format(ctx, &text, "simulateODE(tEnd=%.17g)", t_end));
+    TRY(ctx_format(ctx, &text, "simulateODE(tEnd=%s)", decimal(t_end, digits)));
     TRY(arena_string(ctx, &model->arena, text, strlen(text), &model->commands));
 done:
     ctx_free(ctx, text);
@@ -91,7 +99,9 @@ static coset_status closest_coefficients(coset_ctx *ctx, const coset_ode *ode,
     *model_out = NULL;
     TRY(ctx_alloc(ctx, self->original->n_symbols, sizeof *values, &values));
     TRY(ctx_alloc(ctx, self->numeric->n, sizeof *same, &same));
-    for (int64_t s = 0; s < self->original->n_symbols; s++) values[s] = number_of(self->p1[s]);
+    for (int64_t s = 0; s < self->original->n_symbols; s++)
+        values[s] = self->p1[s] == self->p0[s] ? self->original->initial[self->original->n + s]
+                                               : number_of_decimal(self->p1[s]);
     for (int64_t v = 0; v < self->numeric->n; v++) same[v] = v;
     TRY(system_substitute(self->original, values, NULL, &system));
     TRY(system_to_model(system, ode->model->name, &model));
@@ -190,14 +200,15 @@ static void reduced_header(const coset_ode *ode, const ode_reduction *self, doub
                            buffer *lines)
 {
     bool forward = self->kind == EQUIVALENCE_FORWARD;
+    char digits[NUMBER_TEXT];
     buffer_add(lines, "%s reduction of %s by coset %s: %lld of %lld variables",
                forward ? "Forward" : "Backward", ode->model->name, coset_version(),
                (long long)self->blocks.n_blocks, (long long)self->blocks.n);
     if (!self->exact)
         buffer_add(lines,
-                   "\nup to eps = %.17g, of the closest exactly reducible system: %s changed by "
+                   "\nup to eps = %s, of the closest exactly reducible system: %s changed by "
                    "%.6g at most",
-                   eps, self->coefficients ? "coefficients" : "parameters",
+                   decimal(eps, digits), self->coefficients ? "coefficients" : "parameters",
                    self->change.change_max);
     buffer_add(lines, forward ? "\nA variable is the sum of its block."
                               : "\nA variable stands for every member of its block.");

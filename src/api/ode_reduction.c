@@ -174,21 +174,8 @@ done:
     return status;
 }
 
-/* A value of its own in decimal digits, so that a file that is written with it and read again has
- * the same number. */
-static number decimal(double value)
-{
-    char text[40];
-    number found;
-    for (int precision = 15; precision <= 17; precision++) {
-        snprintf(text, sizeof text, "%.*g", precision, fabs(value));
-        if (number_parse(text, strlen(text), &found) && found.value == fabs(value))
-            return value < 0 ? number_negate(found) : found;
-    }
-    return number_of(value);
-}
-
-/* The values of the closest system as numbers; those that did not change stay what they were. */
+/* The values of the closest system as numbers; those that did not change stay what they were. Decimals, so
+ * that the model that is written and read again has the same. */
 static coset_status closest_numbers(coset_ctx *ctx, const ode_reduction *self, number **values_out)
 {
     const ode_system *system = self->original;
@@ -197,8 +184,8 @@ static coset_status closest_numbers(coset_ctx *ctx, const ode_reduction *self, n
     *values_out = values;
     if (status != COSET_OK) return status;
     for (int64_t s = 0; s < system->n_symbols; s++)
-        values[s] =
-            self->p1[s] == self->p0[s] ? system->initial[system->n + s] : decimal(self->p1[s]);
+        values[s] = self->p1[s] == self->p0[s] ? system->initial[system->n + s]
+                                               : number_of_decimal(self->p1[s]);
     return COSET_OK;
 }
 

@@ -148,7 +148,7 @@ static coset_status add_term(const copier *self, const expression *what, double 
     coset_status status = COSET_OK;
     const expression *scaling = NULL;
     if (fabs(scale) != 1 || what == NULL) {
-        TRY(expression_number(self->ctx, self->into, number_of(fabs(scale)), &scaling));
+        TRY(expression_number(self->ctx, self->into, number_of_decimal(fabs(scale)), &scaling));
         if (what == NULL) {
             what = scaling;
         } else {

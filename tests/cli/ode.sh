@@ -134,15 +134,16 @@ refused 1 "plain: is no folder" ode dataset htree -o plain
 
 # Input that is damaged or not polynomial, with its place.
 sed 's/d(a) = -ka \* a/d(a) = -ka * * a/' pair.ode >damaged.ode
-refused 5 "damaged.ode:16:" ode reduce damaged.ode --forward
-refused 5 "damaged.ode:16:" ode simulate damaged.ode
-refused 5 "damaged.ode:16:" ode dataset damaged.ode -o set
+refused 5 "damaged.ode:17:" ode reduce damaged.ode --forward
+refused 5 "damaged.ode:17:" ode simulate damaged.ode
+refused 5 "damaged.ode:17:" ode dataset damaged.ode -o set
 sed 's/d(b) = -kb \* b/d(b) = -kb \/ b/' pair.ode >quotient.ode
-refused 5 "quotient.ode:17:" ode reduce quotient.ode --forward
+refused 5 "quotient.ode:18:" ode reduce quotient.ode --forward
 refused 5 "not polynomial" ode simulate quotient.ode
 : >empty.ode
 refused 5 "empty.ode:1:1:" ode reduce empty.ode --forward
-refused 2 "no partition" ode simulate <(sed '/begin partition/,/end partition/d' pair.ode) --forward --partition file
+sed '/begin partition/,/end partition/d' pair.ode >whole.ode
+refused 2 "no partition" ode simulate whole.ode --forward --partition file
 sed '/simulateODE/d' pair.ode >endless.ode
 refused 2 "simulateODE" ode simulate endless.ode
 sed '/begin views/,/end views/d' pair.ode >blind.ode
@@ -204,7 +205,7 @@ says out "2 of 3 variables"
 for partition in '{a,b' '{a},{a}' '{a,z}' 'a,b' two ''; do
     refused 2 "" ode reduce pair.ode --forward --partition "$partition"
 done
-refused 2 "'z'" ode reduce pair.ode --forward --partition '{a,z}'
+refused 2 '"z"' ode reduce pair.ode --forward --partition '{a,z}'
 
 # simulate
 expect 0 ode simulate pair.ode --json
@@ -230,7 +231,8 @@ says both.svg "reduced"
 expect 0 ode simulate pair.ode --forward --set kb=1 --views -o views.csv
 [ "$(head -1 views.csv)" = "t,ab,ab.reduced,weighted,all,all.reduced,product" ] ||
     fail "views.csv begins with $(head -1 views.csv)"
-awk -F, 'NR > 1 && (($2 - $3) ^ 2 > 1e-14 || ($5 - $6) ^ 2 > 1e-14) { wrong = 1 } END { exit wrong }' views.csv ||
+# Both are integrated to a relative tolerance of 1e-8, over some hundred steps.
+awk -F, 'NR > 1 && (($2 - $3) ^ 2 > 1e-12 || ($5 - $6) ^ 2 > 1e-12) { wrong = 1 } END { exit wrong }' views.csv ||
     fail "views of the reduced model differ from the original's"
 expect 0 ode simulate pair.ode --backward --set kb=1 --set b=3 --views -o views.csv
 [ "$(head -1 views.csv)" = "t,ab,ab.reduced,weighted,weighted.reduced,all,all.reduced,product,product.reduced" ] ||

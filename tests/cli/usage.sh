@@ -7,13 +7,13 @@ cp "$data"/* .
 expect 0 --version
 grep -qE '^coset [0-9]+\.[0-9]+\.[0-9]+$' out || fail "--version says $(cat out)"
 expect 0 --help
-says out inspect run eval compress demo
+says out inspect run eval compress demo ode
 cp out help
 expect 0 help
 cmp -s out help || fail "help and --help differ"
 expect 2
 says err "usage: coset"
-for verb in inspect run eval compress demo; do
+for verb in inspect run eval compress demo ode; do
     expect 0 "$verb" --help
     says out "usage: coset $verb"
     cp out help
