@@ -115,12 +115,14 @@ static void add_text(buffer *out, const char *text, const char *end)
 /* Makes room around [low, high], also if it is empty, a point, or endless. */
 static void widen(double *low, double *high, double share)
 {
-    const double most = 1e307; /* so that differences are finite */
+    /* So that differences are finite, and steps between ticks are not 0. */
+    const double most = 1e300, least = 1e-290;
     if (!(*low <= *high)) *low = *high = 0;
     *low = fmax(*low, -most);
     *high = fmin(*high, most);
     double size = fmax(fabs(*low), fabs(*high)), range = *high - *low;
     double room = range > 1e-9 * size ? share * range : size > 0 ? 0.1 * size : 1;
+    if (room < least) room = least;
     *low -= room;
     *high += room;
 }
@@ -145,12 +147,12 @@ static void choose_ranges(drawing *self)
 
 static double place_x(const drawing *self, double x)
 {
-    return LEFT + PLANE_WIDTH * (x - self->x_low) / (self->x_high - self->x_low);
+    return LEFT + PLANE_WIDTH * ((x - self->x_low) / (self->x_high - self->x_low));
 }
 
 static double place_y(const drawing *self, double y)
 {
-    return TOP + PLANE_HEIGHT * (self->y_high - y) / (self->y_high - self->y_low);
+    return TOP + PLANE_HEIGHT * ((self->y_high - y) / (self->y_high - self->y_low));
 }
 
 /* The step 1, 2 or 5 times a power of ten that gives about `most` ticks. */
