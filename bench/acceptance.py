@@ -18,22 +18,23 @@ import onnx
 import onnxruntime
 
 import beyond
+import ode
 import rows
 from tool import Tool
 
 VERDICTS = {True: "met", False: "SHORT", None: ""}
-TITLES = {"acceptance": "Acceptance", "beyond": "Beyond the table"}
+SECTIONS = {"acceptance": rows.ROWS, "ode": ode.ROWS, "beyond": beyond.ROWS}
+TITLES = {"acceptance": "Acceptance", "ode": "ODE systems", "beyond": "Beyond the table"}
 
 
 def chosen(only):
     """[(section, name, function)] of the rows that --only names: sections or rows."""
-    every = [(section, name, function) for section, group in (("acceptance", rows.ROWS), ("beyond", beyond.ROWS))
-             for name, function in group.items()]
+    every = [(section, name, function) for section, group in SECTIONS.items() for name, function in group.items()]
     if not only:
         return every
     unknown = set(only) - {name for section, row, _ in every for name in (section, row)}
     if unknown:
-        sys.exit(f"bench: no row {', '.join(sorted(unknown))}; there are acceptance, beyond, "
+        sys.exit(f"bench: no row {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}, "
                  f"{', '.join(name for _, name, _ in every)}")
     return [entry for entry in every if entry[0] in only or entry[1] in only]
 
