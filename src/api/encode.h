@@ -22,6 +22,9 @@ typedef struct symbolic {
     form **at;
 } symbolic;
 
+/* Elements of all tensors together. */
+#define ENCODE_MAX_ELEMENTS ((int64_t)1 << 25)
+
 typedef struct encoder {
     coset_ctx *ctx;
     const coset_graph *graph; /* without weights that nodes compute */
@@ -33,7 +36,9 @@ typedef struct encoder {
     bool *needed;       /* [graph->n_values] an output depends on it */
     double *low, *high; /* [graph->n_values] range over the calibration data; NULL: there is none */
     int layers;         /* numbers given to layers so far */
+    int64_t elements;   /* of all tensors so far */
     bool left_out;      /* an activation was */
+    bool outside;       /* the given input takes a unit out of the range of its fit */
 } encoder;
 
 /* ---- operands (encode_values.c) ---- */
@@ -55,7 +60,7 @@ COSET_MUST_USE coset_status encode_result(encoder *self, const graph_node *node,
 /* Where element `element` of a tensor of shape `out` comes from in an operand that is broadcast. */
 int64_t broadcast_place(const shape *out, const shape *in, int64_t element);
 
-/* ---- operators: each fills output 0 of the node ---- */
+/* ---- operators: each fills output 0 of the node (encode_values.c, encode_moves.c) ---- */
 
 COSET_MUST_USE coset_status encode_gemm(encoder *self, const graph_node *node);
 COSET_MUST_USE coset_status encode_matmul(encoder *self, const graph_node *node);
@@ -80,8 +85,8 @@ COSET_MUST_USE coset_status encode_outputs(encoder *self);
 
 /* ---- ranges (encode_ranges.c) ---- */
 
-/* Fills low and high from the training part of the data for all activations that will be fitted.
- * Errors: COSET_EARGUMENT if the data does not fit, or there is no range; those of a run. */
+/* Fills low and high from the training part of the data, if there is one, for all activations that may
+ * have to be fitted. Errors: COSET_EARGUMENT if the data does not fit; those of a run. */
 COSET_MUST_USE coset_status encode_ranges(encoder *self);
 
 #endif

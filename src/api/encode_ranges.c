@@ -1,6 +1,5 @@
 /* Ranges of pre-activations over calibration data. */
 #include <math.h>
-#include <string.h>
 
 #include "api/encode.h"
 #include "data/data.h"
@@ -39,14 +38,14 @@ static coset_status collect(coset_ctx *ctx, void *user, int64_t first, int64_t c
     return COSET_OK;
 }
 
-/* Whether a node's law will be fitted, unless it turns out to be a power. */
+/* Whether a node has a law that may have to be fitted. */
 static bool is_fitted(const encoder *self, const graph_node *node)
 {
     unit_law law;
     return node->op != NULL && node->n_inputs > 0 && node->inputs[0] >= 0 &&
            node->outputs[0] >= 0 && self->needed[node->outputs[0]] &&
            !encode_is_constant(self, node->outputs[0]) &&
-           unit_law_of(node, self->graph->opset, &law) && strcmp(node->op_type, "Pow") != 0;
+           unit_law_of(node, self->graph->opset, &law);
 }
 
 static void widen(encoder *self, int32_t value)
@@ -86,8 +85,7 @@ coset_status encode_ranges(encoder *self)
     const coset_ode_encode_options *options = self->options;
     int32_t *taps = NULL;
     int64_t n_taps = 0;
-    const graph_node *first = NULL;
-    if (options->drift != COSET_ODE_POLYNOMIAL) return COSET_OK;
+    if (options->drift != COSET_ODE_POLYNOMIAL || options->data == NULL) return COSET_OK;
     TRY(ctx_alloc(self->ctx, self->graph->n_nodes, sizeof *taps, &taps));
     for (int64_t i = 0; i < self->graph->n_nodes; i++) {
         const graph_node *node = &self->graph->nodes[i];
@@ -95,16 +93,8 @@ coset_status encode_ranges(encoder *self)
         if (!is_fitted(self, node)) continue;
         for (int64_t t = 0; t < n_taps && !seen; t++) seen = taps[t] == node->inputs[0];
         if (!seen) taps[n_taps++] = node->inputs[0];
-        if (first == NULL) first = node;
     }
     if (n_taps == 0) goto done;
-    if (options->data == NULL) {
-        if (isfinite(options->low) && isfinite(options->high) && options->low < options->high)
-            goto done;
-        status = node_fail(self->ctx, first, COSET_EARGUMENT,
-                           "fitting it needs calibration data, or a range with low < high");
-        goto done;
-    }
     TRY(ctx_alloc(self->ctx, self->graph->n_values, sizeof *self->low, &self->low));
     TRY(ctx_alloc(self->ctx, self->graph->n_values, sizeof *self->high, &self->high));
     for (int64_t t = 0; t < n_taps; t++) {

@@ -18,6 +18,13 @@ typedef struct filling {
     double centre;
 } filling;
 
+/* Many exporters leave nodes without names; their outputs have some. */
+static const char *name_of(const encoder *self, const graph_node *node)
+{
+    if (node->name[0] != '\0' || node->outputs[0] < 0) return node->name;
+    return self->graph->values[node->outputs[0]].name;
+}
+
 static coset_status start_layer(filling *self, char prefix, int depth, const char *name,
                                 const char *activation)
 {
@@ -86,6 +93,7 @@ static double law_value(const void *law, double z)
     return unit_law_value(law, z);
 }
 
+/* Fits the law on its layer's range, unless that was just done for another unit. */
 static coset_status fit_law(filling *self, const unit_law *law)
 {
     coset_status status = COSET_OK;
@@ -101,6 +109,11 @@ static coset_status fit_law(filling *self, const unit_law *law)
                                  .high = of->high != NULL ? of->high[value] : self->options->high,
                                  .kinks = kinks,
                                  .n_kinks = unit_law_kinks(law, kinks)};
+    if (!isfinite(problem.low) || !isfinite(problem.high) || !(problem.low < problem.high)) {
+        status = node_fail(of->ctx, self->node, COSET_EARGUMENT,
+                           "fitting it needs calibration data, or a range with low < high");
+        goto done;
+    }
     TRY(arena_alloc(of->ctx, &of->net.arena, (int64_t)self->options->degree + 1, sizeof *powers,
                     &powers));
     status = chebyshev_fit(of->ctx, &problem, self->options->degree, powers, &self->centre, &error);
@@ -141,11 +154,16 @@ static coset_status polynomial_neuron(filling *self, const unit_law *law, const 
     made->a = *at;
     if (degree >= 0) return whole_power(self, degree, made);
     coset_status status = fit_law(self, law);
+    if (status != COSET_OK) return status;
+    const neuron_layer *layer = &self->of->net.layers[self->layer];
+    double z = affine_value(at, self->of->net.rest);
+    if (self->options->input != NULL && !(z >= layer->low && z <= layer->high))
+        self->of->outside = true;
     made->kind = NEURON_POLYNOMIAL;
     made->powers = self->powers;
     made->degree = self->options->degree;
     made->a = affine_shift(*at, number_of(-self->centre));
-    return status;
+    return COSET_OK;
 }
 
 /* ---- activations ------------------------------------------------------------------------------- */
@@ -176,7 +194,7 @@ static coset_status add_arguments(filling *self, int depth, const unit_law *laws
         arguments[e] = forms[e];
         any = any || needs_argument(self, &laws[e], &forms[e]);
     }
-    if (any) TRY(start_layer(self, 'z', depth, self->node->name, "none"));
+    if (any) TRY(start_layer(self, 'z', depth, name_of(self->of, self->node), "none"));
     for (int64_t e = 0; e < n; e++) {
         neuron made = {.kind = NEURON_AFFINE, .a = forms[e]};
         if (needs_argument(self, &laws[e], &forms[e]))
@@ -238,7 +256,8 @@ static coset_status add_units(filling *self, int depth, const unit_law *laws, co
     TRY(ctx_alloc(of->ctx, y->n, sizeof *arguments, &arguments));
     TRY(ctx_alloc(of->ctx, y->n, sizeof *sources, &sources));
     TRY(add_arguments(self, depth, laws, y->n, forms, arguments, sources));
-    TRY(start_layer(self, all_follow ? 's' : 'h', depth, self->node->name, self->node->op_type));
+    TRY(start_layer(self, all_follow ? 's' : 'h', depth, name_of(self->of, self->node),
+                    self->node->op_type));
     for (int64_t e = 0; e < y->n; e++) {
         neuron made = {.source = -1};
         if (self->options->drift == COSET_ODE_LINEAR)
@@ -341,7 +360,7 @@ coset_status encode_product(encoder *self, const graph_node *node, const symboli
         laws[n + e] = (unit_law){.kind = LAW_POWER, .p = affine_equal(left, right) ? 1 : 2};
     }
     TRY(add_arguments(&at, depth, laws, 2 * n, forms, arguments, sources));
-    TRY(start_layer(&at, 'h', depth, node->name, node->op_type));
+    TRY(start_layer(&at, 'h', depth, name_of(self, node), node->op_type));
     for (int64_t e = 0; e < n; e++) {
         neuron made = {.source = -1};
         const affine *right = &arguments[laws[n + e].p == 1 ? e : n + e];
@@ -366,7 +385,8 @@ coset_status encode_settle(encoder *self, const symbolic *values)
         form *one = values->at[e];
         if (one->pending < 0) continue;
         at.node = &self->graph->nodes[one->pending];
-        if (at.layer < 0) TRY(start_layer(&at, 'h', ++self->layers, at.node->name, "none"));
+        if (at.layer < 0)
+            TRY(start_layer(&at, 'h', ++self->layers, name_of(self, at.node), "none"));
         neuron made = {.kind = NEURON_AFFINE, .a = one->value, .source = -1};
         TRY(add_neuron(&at, made, &one->value, NULL));
         one->pending = -1;

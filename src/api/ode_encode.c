@@ -174,6 +174,9 @@ static coset_status add_inputs(encoder *self)
         form *forms = NULL;
         TRY(shape_elements(self->ctx, &graph_fact(self->facts, graph->inputs[k])->shape,
                            &values->n));
+        if (values->n > MODEL_MAX_NAMES)
+            FAIL(self->ctx, COSET_ELIMIT, "input '%s' has %lld elements, at most %d", input->name,
+                 (long long)values->n, (int)MODEL_MAX_NAMES);
         TRY(arena_alloc(self->ctx, &self->net.arena, values->n, sizeof *forms, &forms));
         TRY(arena_alloc(self->ctx, &self->net.arena, values->n, sizeof *values->at, &values->at));
         for (int64_t e = 0; e < values->n; e++, count++) {
@@ -204,7 +207,10 @@ static coset_status encode_node(encoder *self, const graph_node *node)
         wanted = wanted || (node->outputs[o] >= 0 && self->needed[node->outputs[o]] &&
                             !encode_is_constant(self, node->outputs[o]));
     if (!wanted) return COSET_OK;
-    if (node->op == NULL || node->outputs[0] < 0)
+    bool complete =
+        node->op != NULL && node->outputs[0] >= 0 && node->n_inputs >= node->op->min_inputs;
+    for (int32_t i = 0; complete && i < node->op->min_inputs; i++) complete = node->inputs[i] >= 0;
+    if (!complete)
         return node_fail(self->ctx, node, COSET_EUNSUPPORTED,
                          "it is no operator of a dense network");
     return rule_of(node)(self, node);
@@ -289,6 +295,8 @@ static coset_status make_report(const encoder *self, double start, coset_report 
         TRY(report_input(ctx, report, self->options->data->name, self->options->data->digest));
     TRY(report_text(ctx, root, "model", self->graph->name));
     TRY(report_text(ctx, root, "drift", drifts[self->options->drift]));
+    if (self->options->drift == COSET_ODE_POLYNOMIAL)
+        TRY(report_count(ctx, root, "degree", self->options->degree));
     TRY(report_count(ctx, root, "variables", self->net.n));
     TRY(report_count(ctx, root, "terms", count_terms(&self->net)));
     TRY(report_layers(self, root));
@@ -297,6 +305,9 @@ static coset_status make_report(const encoder *self, double start, coset_report 
         TRY(report_add_text(ctx, warnings,
                             "linear drift without an input leaves the activations out: it does not "
                             "come to rest at the network's outputs"));
+    if (self->outside)
+        TRY(report_add_text(ctx, warnings,
+                            "the given input takes units out of the ranges of their fits"));
     TRY(report_finish(ctx, report, start));
     *report_out = report;
     report = NULL;
@@ -310,7 +321,7 @@ done:
 static coset_status make_model(const encoder *self, ode_model **model_out)
 {
     char *header = NULL;
-    coset_status status = ctx_format(self->ctx, &header, " %s as an ODE: %s drift",
+    coset_status status = ctx_format(self->ctx, &header, "%s as an ODE: %s drift",
                                      self->graph->name, drifts[self->options->drift]);
     if (status == COSET_OK)
         status = neurons_to_model(&self->net, self->graph->name, header, model_out);
