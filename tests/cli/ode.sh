@@ -278,6 +278,27 @@ limited old.ode ode reduce pair.ode --forward -o old.ode
 limited old.ode ode reduce pair.ode --forward --closest old.ode
 limited old.ode ode encode mlp.onnx -o old.ode
 
+# What others read: the picture is XML, the arrays are NumPy's, the numbers those of the csv file.
+if [ -z "${COSET_JUDGE:-}" ]; then
+    echo "SKIP: reading plots and arrays with another parser: no Python of the judge"
+else
+    expect 0 ode simulate pair.ode -o same.npz
+    expect 0 ode simulate pair.ode -o same.csv
+    "$COSET_JUDGE" - <<'END' || fail "see above"
+import numpy, xml.dom.minidom
+for name in ("t.svg", "both.svg"):
+    lines = xml.dom.minidom.parse(name).getElementsByTagName("polyline")
+    assert len(lines) >= 6, name
+arrays = numpy.load("same.npz")
+assert sorted(arrays) == ["a", "b", "c", "t"], list(arrays)
+table = numpy.genfromtxt("same.csv", delimiter=",", names=True)
+for name in arrays:
+    assert (arrays[name] == table[name]).all(), name
+exact = 3 * numpy.exp(-arrays["t"])
+assert abs(arrays["a"] - exact).max() < 1e-6
+END
+fi
+
 # encode
 expect 0 ode encode mlp.onnx -o net.ode --json
 valid out "${always[@]}" drift variables terms layers.0.variables
