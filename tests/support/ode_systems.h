@@ -201,9 +201,7 @@ static inline ode_system *ode_system_random(coset_ctx *ctx, rng *random, int64_t
     return system;
 }
 
-/* Asserts that two systems have the same names, initial values and polynomials, whatever the order of
- * their monomials and factors' storage: coefficients within `tolerance`, relative to the larger. Rows and
- * ids must agree. */
+/* The term of f_row with this monomial; NULL: none. */
 static inline const number *ode_find(const ode_system *self, int64_t row, const factor *factors,
                                      int64_t n_factors)
 {
@@ -217,6 +215,21 @@ static inline const number *ode_find(const ode_system *self, int64_t row, const 
     return NULL;
 }
 
+/* The system of a model in the ERODE language, which must be one. */
+static inline ode_system *ode_system_text(coset_ctx *ctx, const char *text, bool symbols)
+{
+    ode_model *model = NULL;
+    ode_system *system = NULL;
+    if (model_parse(ctx, text, strlen(text), "text", &model) != COSET_OK ||
+        system_from_model(model, symbols, &system) != COSET_OK)
+        fail_msg("%s", coset_ctx_error(ctx));
+    model_free(model);
+    return system;
+}
+
+/* Asserts that two systems have the same names, initial values and polynomials, whatever the order of
+ * their monomials and factors' storage: coefficients within `tolerance`, relative to the larger. Rows and
+ * ids must agree. */
 static inline void ode_systems_same(const ode_system *a, const ode_system *b, double tolerance)
 {
     assert_int_equal(a->n, b->n);
