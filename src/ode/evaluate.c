@@ -79,6 +79,19 @@ static coset_status combine(const evaluation *self, const expression *node, numb
     return COSET_OK;
 }
 
+/* The right operand of a left one that is not constant. */
+static coset_status check_right(const evaluation *self, const expression *node, number right)
+{
+    int64_t power = 0;
+    if (node->kind == EXPRESSION_DIV && number_is_zero(right))
+        return fail_at(self, node->right, "division by zero");
+    if (node->kind == EXPRESSION_POWER && number_is_whole(right, &power) &&
+        power > MODEL_MAX_DEGREE)
+        return place_fail(self->ctx, COSET_ELIMIT, self->source, node->place,
+                          "a power of more than %d", (int)MODEL_MAX_DEGREE);
+    return COSET_OK;
+}
+
 static coset_status visit(void *user, const expression *node)
 {
     evaluation *self = user;
@@ -97,8 +110,10 @@ static coset_status visit(void *user, const expression *node)
         coset_status status = evaluate(&right, node->right);
         if (status != COSET_OK) return status;
     }
-    if (node->kind == EXPRESSION_DIV && right.known && number_is_zero(right.value))
-        return fail_at(self, node->right, "division by zero");
+    if (right.known && !self->known) {
+        coset_status status = check_right(self, node, right.value);
+        if (status != COSET_OK) return status;
+    }
     self->known = self->known && right.known;
     if (self->known) return combine(self, node, self->value, right.value, &self->value);
     self->value = (number){0, 0};

@@ -9,7 +9,8 @@
  *   known_out   false if it depends on variables; value_out is then 0. NULL: it has none
  *   source      of the text, for messages; NULL: places start with the line
  * Errors: COSET_EFORMAT with the place, for a division by zero, a value that is not finite, or a power
- * that is not real, in any part of it that is constant. */
+ * that is not real, in any part of it that is constant; COSET_ELIMIT for a power over MODEL_MAX_DEGREE of
+ * a part that is not. */
 COSET_MUST_USE coset_status expression_evaluate(coset_ctx *ctx, const expression *self,
                                                 const number *parameters, const char *source,
                                                 number *value_out, bool *known_out);

@@ -61,9 +61,18 @@ const char *model_nearest(const ode_model *model, const char *word)
     return best.name;
 }
 
+/* Room for one more of `kind`. */
+static coset_status make_room(ode_model *self, void *items, int64_t *capacity, int64_t count,
+                              size_t size, const char *kind)
+{
+    if (count >= MODEL_MAX_NAMES)
+        return ctx_fail(self->ctx, COSET_ELIMIT, "more than %d %ss", (int)MODEL_MAX_NAMES, kind);
+    return ctx_reserve(self->ctx, items, capacity, count + 1, size);
+}
+
 /* Checks and copies a name, and gives it its value in the map. */
-static coset_status declare(ode_model *self, name_map *map, int64_t count, const char *name,
-                            const char *kind, int64_t value, const char **copy_out)
+static coset_status declare(ode_model *self, name_map *map, const char *name, const char *kind,
+                            int64_t value, const char **copy_out)
 {
     coset_status status = COSET_OK;
     size_t length = strlen(name);
@@ -71,8 +80,6 @@ static coset_status declare(ode_model *self, name_map *map, int64_t count, const
         FAIL(self->ctx, COSET_ELIMIT, "a name of more than %d bytes", (int)MODEL_MAX_NAME);
     if (!name_is_valid(name, length))
         FAIL(self->ctx, COSET_EFORMAT, "'%.64s' is no name for a %s", name, kind);
-    if (count >= MODEL_MAX_NAMES)
-        FAIL(self->ctx, COSET_ELIMIT, "more than %d %ss", (int)MODEL_MAX_NAMES, kind);
     if (name_map_get(map, name, INT64_MAX) != INT64_MAX)
         FAIL(self->ctx, COSET_EFORMAT, "%s '%.64s' is declared already", kind, name);
     TRY(arena_string(self->ctx, &self->arena, name, length, copy_out));
@@ -86,10 +93,10 @@ coset_status model_add_parameter(ode_model *model, const char *name, const expre
 {
     int64_t n = model->n_parameters;
     const char *copy = NULL;
-    coset_status status = ctx_reserve(model->ctx, &model->parameters, &model->parameters_capacity,
-                                      n + 1, sizeof *model->parameters);
+    coset_status status = make_room(model, &model->parameters, &model->parameters_capacity, n,
+                                    sizeof *model->parameters, "parameter");
     if (status != COSET_OK) return status;
-    status = declare(model, &model->names, n, name, "parameter", n, &copy);
+    status = declare(model, &model->names, name, "parameter", n, &copy);
     if (status != COSET_OK) return status;
     model->parameters[n] = (model_parameter){copy, value, {0, 0}};
     model->n_parameters++;
@@ -102,10 +109,10 @@ coset_status model_add_variable(ode_model *model, const char *name, const expres
 {
     int64_t n = model->n_variables;
     const char *copy = NULL;
-    coset_status status = ctx_reserve(model->ctx, &model->variables, &model->variables_capacity,
-                                      n + 1, sizeof *model->variables);
+    coset_status status = make_room(model, &model->variables, &model->variables_capacity, n,
+                                    sizeof *model->variables, "variable");
     if (status != COSET_OK) return status;
-    status = declare(model, &model->names, n, name, "variable", ~n, &copy);
+    status = declare(model, &model->names, name, "variable", ~n, &copy);
     if (status != COSET_OK) return status;
     model->variables[n] = (model_variable){copy, initial, NULL, NULL, {0, 0}};
     model->n_variables++;
@@ -118,9 +125,9 @@ coset_status model_add_view(ode_model *model, const char *name, const expression
     int64_t n = model->n_views;
     const char *copy = NULL;
     coset_status status =
-        ctx_reserve(model->ctx, &model->views, &model->views_capacity, n + 1, sizeof *model->views);
+        make_room(model, &model->views, &model->views_capacity, n, sizeof *model->views, "view");
     if (status != COSET_OK) return status;
-    status = declare(model, &model->view_names, n, name, "view", n, &copy);
+    status = declare(model, &model->view_names, name, "view", n, &copy);
     if (status != COSET_OK) return status;
     model->views[n] = (model_view){copy, value, {0, 0}};
     model->n_views++;

@@ -64,8 +64,8 @@ coset_status parse_commands(parser *self)
         TRY(copy_blanks(self));
         TRY(copy_word(self, &depth, &keyword, &over));
     }
-    /* Lest the word form a pair with what comes next. */
-    if (keyword) text_puts(&self->commands, ";");
+    /* Lest the word form a pair with the commands behind the section. */
+    if (keyword && !parse_at_end(self)) text_puts(&self->commands, ";");
     text_putc(&self->commands, '\n');
     status = self->commands.status;
 done:
