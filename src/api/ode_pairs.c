@@ -14,6 +14,8 @@
 #define MAX_NUMBERS (INT64_C(1) << 29)
 /* Times that are closer than this share of t_end are one. */
 #define SAME_TIME 1e-11
+/* Between two times; initial values that make a system so stiff that Adams needs more are left to BDF. */
+enum { ADAMS_STEPS = 20000 };
 /* Trajectories between two reports of progress, for each thread. */
 enum { CHUNK = 16 };
 
@@ -239,8 +241,10 @@ static coset_status integrate_one(const pair_plan *self, const ode_system *syste
                                   const double *initial, coset_ctx *ctx, double *states)
 {
     integrate_options options = self->integrate;
+    if (options.method == INTEGRATE_ADAMS) options.max_steps = ADAMS_STEPS;
     coset_status status = integrate_once(self, system, &options, initial, ctx, states);
     if (status != COSET_ENUMERIC) return status;
+    options.max_steps = self->integrate.max_steps;
     options.method = options.method == INTEGRATE_BDF ? INTEGRATE_ADAMS : INTEGRATE_BDF;
     return integrate_once(self, system, &options, initial, ctx, states);
 }

@@ -250,20 +250,27 @@ coset_status cvode_advance(cvode *self, double t)
                     self->stage, self->t);
 }
 
-/* A term costs about 4 operations in the slope and 8 in the Jacobian, which are read from memory. */
+/* A term costs about 4 operations in the slope and 8 in the Jacobian, which are read from memory. A step
+ * of order q updates q vectors about q times: q is up to 5 (BDF) or 12 (Adams). */
+double cvode_step_work(integrate_method method, double n)
+{
+    return (method == INTEGRATE_BDF ? 40 : 120) * n;
+}
+
 double cvode_work(const cvode *self, double terms)
 {
-    long slopes = 0, iterations = 0, setups = 0, jacobians = 0, linear = 0, differences = 0;
+    long steps = 0, slopes = 0, iterations = 0, setups = 0, jacobians = 0, linear = 0, extra = 0;
     const double n = (double)self->flow.n;
+    CVodeGetNumSteps(self->memory, &steps);
     CVodeGetNumRhsEvals(self->memory, &slopes);
-    double work = 4 * terms * (double)slopes;
+    double work = 4 * terms * (double)slopes + cvode_step_work(self->method, n) * (double)steps;
     if (self->linear == NULL) return work;
     CVodeGetNumNonlinSolvIters(self->memory, &iterations);
     CVodeGetNumLinSolvSetups(self->memory, &setups);
     CVodeGetNumJacEvals(self->memory, &jacobians);
     CVodeGetNumLinIters(self->memory, &linear);
-    CVodeGetNumLinRhsEvals(self->memory, &differences);
-    work += 4 * terms * (double)differences;
+    CVodeGetNumLinRhsEvals(self->memory, &extra);
+    work += 4 * terms * (double)extra;
     if (self->matrix == NULL) return work + (8 * terms + KRYLOV * n) * (double)linear;
     work += (8 * terms + 2 * n * n) * (double)jacobians;
     return work + n * n * n / 3 * (double)setups + n * n * (double)iterations;

@@ -50,6 +50,8 @@ COSET_MUST_USE coset_status cvode_advance(cvode *self, double t);
 
 /* Operations so far, about, for a flow of that many terms: slopes, Jacobians, factorisations, solves. */
 double cvode_work(const cvode *self, double terms);
+/* Those of a step with n variables, without slopes and solves. */
+double cvode_step_work(integrate_method method, double n);
 
 /* The failure that a flag < 0 of SUNDIALS means, with its own words. */
 COSET_MUST_USE coset_status cvode_failure(cvode *self, int flag);

@@ -93,8 +93,9 @@ coset_status integrate_choose(const ode_system *system, const double *initial, d
     used.method = INTEGRATE_BDF;
     TRY(count_work(&flow, start, t_end, &used, &bdf));
     used.method = INTEGRATE_ADAMS;
-    /* With as many steps it would have lost: a step takes a slope at least. */
-    double most = bdf / (1 + (double)system->row_start[system->n]);
+    /* With more steps it would have lost: each takes a slope at least. */
+    double step = cvode_step_work(INTEGRATE_ADAMS, (double)system->n);
+    double most = bdf / (step + 4 * (double)system->row_start[system->n]);
     if (most < (double)used.max_steps) used.max_steps = 1 + (int64_t)most;
     TRY(count_work(&flow, start, t_end, &used, &adams));
     if (adams < bdf) *method_out = INTEGRATE_ADAMS;
