@@ -129,17 +129,164 @@ static double worst_row(const sparse_rows *a, const double *b, const double *x, 
 
 /* Adds round after round to x (0 at first) until the residuals stop shrinking. A round more than needed
  * does no harm: LSQR never makes its residual longer. */
-static void refine(const sparse_rows *a, double a_norm, const double *b, lsqr_work *work, double *x,
-                   lsqr_result *result)
+static bool refine(const sparse_rows *a, double a_norm, const double *b, lsqr_work *work, double *x,
+                   int64_t *iterations)
 {
     double left = worst_row(a, b, x, work->r);
-    result->converged = true;
+    bool converged = true;
     for (int round = 0; round < MAX_ROUNDS && left > DBL_EPSILON; round++) {
-        result->converged = run_round(a, a_norm, STOP, work, &result->iterations);
+        converged = run_round(a, a_norm, STOP, work, iterations);
         for (int64_t j = 0; j < a->n; j++) x[j] += work->x[j];
         double now = worst_row(a, b, x, work->r);
         if (round > 0 && !(now <= 0.5 * left)) break;
         left = now;
+    }
+    return converged;
+}
+
+/* ---- components ---- */
+
+/* The matrix with rows and columns in the order of its connected components: one that shares nothing
+ * with others is a system of its own. Columns of component c are [column_from[c], column_from[c + 1]),
+ * and the entries' columns count from there. */
+typedef struct components {
+    int64_t count;
+    int64_t *column_component;       /* [n]; while they are searched, a forest */
+    int64_t *row_from, *column_from; /* [count + 1] */
+    int64_t *row, *row_start;        /* [rows that are not empty] position in A, and [... + 1] */
+    int64_t *place;                  /* [n] of a column among the ordered ones */
+    int32_t *column;                 /* [entries] */
+    double *value;                   /* [entries] */
+    double *b, *x;                   /* [m], [n] in the new order */
+} components;
+
+static void components_free(coset_ctx *ctx, components *self)
+{
+    void *all[] = {self->column_component,
+                   self->row_from,
+                   self->column_from,
+                   self->row,
+                   self->row_start,
+                   self->place,
+                   self->column,
+                   self->value,
+                   self->b,
+                   self->x};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) ctx_free(ctx, all[i]);
+}
+
+static int64_t root_of(int64_t *forest, int64_t at)
+{
+    while (forest[at] != at) at = forest[at] = forest[forest[at]];
+    return at;
+}
+
+/* Numbers components by their first column; columns that no row has are components too. */
+static void find_components(const sparse_rows *a, components *self)
+{
+    int64_t *forest = self->column_component;
+    for (int64_t j = 0; j < a->n; j++) forest[j] = j;
+    for (int64_t i = 0; i < a->m; i++)
+        for (int64_t e = a->start[i] + 1; e < a->start[i + 1]; e++) {
+            int64_t left = root_of(forest, a->column[e - 1]), right = root_of(forest, a->column[e]);
+            if (left < right) forest[right] = left;
+            if (right < left) forest[left] = right;
+        }
+    /* Roots are the smallest of their trees, so that they are numbered before their members. */
+    for (int64_t j = 0; j < a->n; j++) self->place[j] = root_of(forest, j);
+    for (int64_t j = 0; j < a->n; j++)
+        forest[j] = self->place[j] == j ? self->count++ : forest[self->place[j]];
+}
+
+/* Component of a row, -1 for a row of nothing. */
+static int64_t component_of(const sparse_rows *a, const components *self, int64_t row)
+{
+    if (a->start[row] == a->start[row + 1]) return -1;
+    return self->column_component[a->column[a->start[row]]];
+}
+
+/* Makes the counts at [c + 2] of a list the beginnings at [c + 1], which the filling moves on, so
+ * that they end up as beginnings at [c]. */
+static void begin_lists(int64_t *from, int64_t count)
+{
+    for (int64_t c = 2; c < count + 2; c++) from[c] += from[c - 1];
+}
+
+static void order_columns(const sparse_rows *a, components *self)
+{
+    for (int64_t j = 0; j < a->n; j++) self->column_from[self->column_component[j] + 2]++;
+    begin_lists(self->column_from, self->count);
+    for (int64_t j = 0; j < a->n; j++)
+        self->place[j] = self->column_from[self->column_component[j] + 1]++;
+}
+
+static void order_rows(const sparse_rows *a, const double *b, components *self)
+{
+    int64_t used = 0;
+    for (int64_t i = 0; i < a->m; i++) {
+        int64_t c = component_of(a, self, i);
+        if (c >= 0) self->row_from[c + 2]++;
+    }
+    begin_lists(self->row_from, self->count);
+    for (int64_t i = 0; i < a->m; i++) {
+        int64_t c = component_of(a, self, i);
+        if (c >= 0) self->row[self->row_from[c + 1]++] = i;
+    }
+    for (int64_t r = 0; r < self->row_from[self->count]; r++) {
+        int64_t i = self->row[r], c = component_of(a, self, i);
+        for (int64_t e = a->start[i]; e < a->start[i + 1]; e++) {
+            self->column[used] = (int32_t)(self->place[a->column[e]] - self->column_from[c]);
+            self->value[used++] = a->value[e];
+        }
+        self->row_start[r + 1] = used;
+        self->b[r] = b[i];
+    }
+}
+
+static coset_status components_make(coset_ctx *ctx, const sparse_rows *a, const double *b,
+                                    components *self)
+{
+    coset_status status = COSET_OK;
+    int64_t entries = a->start[a->m];
+    TRY(ctx_alloc_raw(ctx, a->n, sizeof *self->column_component, &self->column_component));
+    TRY(ctx_alloc_raw(ctx, a->n, sizeof *self->place, &self->place));
+    TRY(ctx_alloc_raw(ctx, a->m, sizeof *self->row, &self->row));
+    TRY(ctx_alloc(ctx, a->m + 1, sizeof *self->row_start, &self->row_start));
+    TRY(ctx_alloc_raw(ctx, entries, sizeof *self->column, &self->column));
+    TRY(ctx_alloc_raw(ctx, entries, sizeof *self->value, &self->value));
+    TRY(ctx_alloc_raw(ctx, a->m, sizeof *self->b, &self->b));
+    TRY(ctx_alloc(ctx, a->n, sizeof *self->x, &self->x));
+    find_components(a, self);
+    TRY(ctx_alloc(ctx, self->count + 2, sizeof *self->row_from, &self->row_from));
+    TRY(ctx_alloc(ctx, self->count + 2, sizeof *self->column_from, &self->column_from));
+    order_columns(a, self);
+    order_rows(a, b, self);
+done:
+    return status;
+}
+
+/* Solves one component after the other. */
+static void solve_components(components *self, double tolerance, lsqr_work *work,
+                             lsqr_result *result)
+{
+    result->converged = true;
+    for (int64_t c = 0; c < self->count; c++) {
+        int64_t row = self->row_from[c], column = self->column_from[c];
+        sparse_rows a = {self->row_from[c + 1] - row, self->column_from[c + 1] - column,
+                         self->row_start + row, self->column, self->value};
+        const double *b = self->b + row;
+        double *x = self->x + column;
+        if (a.m == 0) continue;
+        double a_norm = norm(a.value + a.start[0], a.start[a.m] - a.start[0]);
+        bool converged = true;
+        if (tolerance > 0) {
+            memcpy(work->r, b, (size_t)a.m * sizeof *b);
+            converged = run_round(&a, a_norm, tolerance, work, &result->iterations);
+            memcpy(x, work->x, (size_t)a.n * sizeof *x);
+        } else {
+            converged = refine(&a, a_norm, b, work, x, &result->iterations);
+        }
+        result->converged = result->converged && converged;
     }
 }
 
@@ -159,6 +306,7 @@ coset_status lsqr_solve(coset_ctx *ctx, const sparse_rows *a, const double *b, d
 {
     coset_status status = COSET_OK;
     lsqr_work work = {NULL, NULL, NULL, NULL, NULL};
+    components parts = {0};
     *result_out = (lsqr_result){0};
     double a_norm = norm(a->value, a->start[a->m]), b_norm = norm(b, a->m);
     if (!isfinite(a_norm) || !isfinite(b_norm))
@@ -168,18 +316,14 @@ coset_status lsqr_solve(coset_ctx *ctx, const sparse_rows *a, const double *b, d
     TRY(ctx_alloc_raw(ctx, a->n, sizeof *work.v, &work.v));
     TRY(ctx_alloc_raw(ctx, a->n, sizeof *work.w, &work.w));
     TRY(ctx_alloc_raw(ctx, a->n, sizeof *work.x, &work.x));
-    memset(x_out, 0, (size_t)a->n * sizeof *x_out);
-    if (tolerance > 0) {
-        if (a->m > 0) memcpy(work.r, b, (size_t)a->m * sizeof *b);
-        result_out->converged = run_round(a, a_norm, tolerance, &work, &result_out->iterations);
-        memcpy(x_out, work.x, (size_t)a->n * sizeof *x_out);
-    } else {
-        refine(a, a_norm, b, &work, x_out, result_out);
-    }
+    TRY(components_make(ctx, a, b, &parts));
+    solve_components(&parts, tolerance, &work, result_out);
+    for (int64_t j = 0; j < a->n; j++) x_out[j] = parts.x[parts.place[j]];
     judge(a, a_norm, b, &work, x_out, result_out);
     if (!isfinite(norm(x_out, a->n)))
         FAIL(ctx, COSET_ENUMERIC, "sparse solve: the solution overflows");
 done:
+    components_free(ctx, &parts);
     ctx_free(ctx, work.u);
     ctx_free(ctx, work.r);
     ctx_free(ctx, work.v);

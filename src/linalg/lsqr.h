@@ -17,7 +17,7 @@ typedef struct lsqr_result {
     double residual;    /* |b - A x|_2, computed from x */
     double relative;    /* residual / |b|_2; 0 if b is 0 */
     double gradient; /* |A^T (b - A x)|_2 / (|A|_F residual), computed from x; 0 if that is 0 / 0 */
-    bool converged;  /* false: the cap on iterations, 8 min(m, n) + 200 a round, ended a round */
+    bool converged;  /* false: the cap on iterations, 8 min(m, n) + 200, ended a round */
 } lsqr_result;
 
 /* The x of least norm among those of least |A x - b|_2.
@@ -31,8 +31,9 @@ typedef struct lsqr_result {
  * An inconsistent system is no error: the residual stays and the gradient is small. Deterministic, one
  * thread.
  * Errors: COSET_ENUMERIC if an operand is not finite or |A|, |b| overflow; COSET_EMEMORY.
- * Cost: 2 entries of A each iteration; 2 m + 3 n doubles. Iterations grow with the number of distinct
- * singular values and with their spread: scale the rows of a consistent system to one norm.
+ * Cost: 2 entries of A each iteration; 16 bytes an entry, 40 a row and 56 a column. Connected components of
+ * the matrix are solved one by one, and each iterates by the number of its distinct singular values
+ * and their spread: scale the rows of a consistent system to one norm.
  * Source: LSQR, Paige and Saunders, ACM TOMS 8, 1982; the rounds are ordinary iterative refinement. */
 COSET_MUST_USE coset_status lsqr_solve(coset_ctx *ctx, const sparse_rows *a, const double *b,
                                        double tolerance, double *x_out, lsqr_result *result_out);

@@ -12,6 +12,8 @@ enum { MAX_STEPS = 500, MAX_REPAIRS = 8, MAX_HALVINGS = 30 };
 static const double HOLDS = 1e-11;
 /* Values that agree to this are made equal. */
 static const double AGREES = 1e-13;
+/* A value that falls to less than this of what it was may be 0 and the rounding of others. */
+static const double LEAST = 1e-9;
 /* A step is tiny: relative to the whole displacement, which is then as short as it gets to 1e-14 of
  * itself, and to the values. */
 static const double TINY_OF_MOVE = 1e-8, TINY_OF_VALUE = 1e-14;
@@ -179,7 +181,7 @@ static bool walk(search *self, double *length_out)
     for (int i = 0; i < MAX_HALVINGS; i++, share /= 2) {
         for (int64_t s = 0; s < self->n; s++) self->trial[s] = self->p[s] + share * self->z[s];
         evaluate(self, self->trial, NULL);
-        if (merit(self, self->trial) > limit + DECREASE * share * falls) continue;
+        if (!(merit(self, self->trial) <= limit + DECREASE * share * falls)) continue;
         memcpy(self->p, self->trial, (size_t)self->n * sizeof *self->p);
         return true;
     }
@@ -243,7 +245,7 @@ static int order_ranked(const void *left, const void *right)
 }
 
 /* Ranks by magnitude the symbols that stand in an equation; others keep their values as they are. */
-static int64_t rank(const search *self, ranked *order)
+static int64_t rank(const search *self, double nothing, ranked *order)
 {
     const monomials *parts = &self->equations->parts;
     const constraints *equations = self->equations;
@@ -255,7 +257,7 @@ static int64_t rank(const search *self, ranked *order)
     }
     for (int64_t s = 0; s < self->n; s++) {
         if (self->scratch[s] < 0) continue;
-        if (fabs(self->p[s]) <= AGREES * fabs(self->p0[s])) self->p[s] = 0;
+        if (fabs(self->p[s]) <= nothing * fabs(self->p0[s])) self->p[s] = 0;
         order[count++] = (ranked){fabs(self->p[s]), s};
         self->scratch[s] = -1;
     }
@@ -264,13 +266,13 @@ static int64_t rank(const search *self, ranked *order)
 }
 
 /* Makes values equal, up to sign, that only rounding keeps apart; those that only rounding moved go
- * back, and what is rounding of a value that was large is 0. */
-static coset_status round_off(search *self)
+ * back. What is `nothing` of what it was is 0. */
+static coset_status round_off(search *self, double nothing)
 {
     coset_status status = COSET_OK;
     ranked *order = NULL;
     TRY(ctx_alloc_raw(self->ctx, self->n, sizeof *order, &order));
-    int64_t count = rank(self, order);
+    int64_t count = rank(self, nothing, order);
     for (int64_t first = 0, last = 0; first < count; first = last) {
         double low = order[first].magnitude, common = low;
         bool back = false;
@@ -288,6 +290,32 @@ done:
     return status;
 }
 
+/* Largest error relative to what is left of the equation at p: where values became 0, that of p0 says
+ * nothing about it. */
+static double evaluate_bare(search *self)
+{
+    memset(self->magnitude, 0, (size_t)self->m * sizeof *self->magnitude);
+    return evaluate(self, self->p, NULL);
+}
+
+/* Repairs and rounds off. In a = b and b = 0 a may keep the rounding of a large b until b is 0 itself, and
+ * that of other large values in its equations: then it is repaired again, and less is nothing. */
+static coset_status finish(search *self)
+{
+    coset_status status = COSET_OK;
+    double nothing = AGREES;
+    TRY(repair(self));
+    TRY(round_off(self, nothing));
+    while (nothing < LEAST && evaluate_bare(self) > HOLDS) {
+        nothing *= 10;
+        TRY(solve_linearised(self, NULL));
+        for (int64_t s = 0; s < self->n; s++) self->p[s] += self->z[s];
+        TRY(round_off(self, nothing));
+    }
+done:
+    return status;
+}
+
 static coset_status find(search *self, closest_result *result)
 {
     coset_status status = COSET_OK;
@@ -295,8 +323,7 @@ static coset_status find(search *self, closest_result *result)
     bool settled = self->equations->linear;
     char text[480];
     if (!settled) TRY(approach(self, &settled));
-    TRY(repair(self));
-    TRY(round_off(self));
+    TRY(finish(self));
     double error = evaluate_afresh(self, &worst);
     if (!(error <= HOLDS)) {
         constraints_describe(self->equations, &self->equations->origins[worst], text, sizeof text);

@@ -1,7 +1,8 @@
 /* What a partition asks of a system's symbols to be an equivalence: equations of METHODS.md 3.1.
  *
- * For every block one member is the centre, the one with the shortest list of terms, so that all
- * equations together are no longer than twice the system's terms. Each other member i asks, as
+ * For every block one member is the centre: the representative, or, if that has more than about four times
+ * the terms of the average member, the one with the fewest, so that all equations together are not much
+ * longer than the system. Each other member i asks, as
  * polynomials in the variables,
  *     backward:  f_i = f_centre              after replacing variables by representatives
  *     forward:   d_i F_H = d_centre F_H      for every block H

@@ -288,15 +288,26 @@ done:
     return status;
 }
 
+/* The representative, unless repeating its list for every member would be long. */
+static int64_t choose_centre(const constraints *self, const profiles *p, int64_t block)
+{
+    const int64_t *members = self->blocks->members + self->blocks->start[block];
+    int64_t count = self->blocks->start[block + 1] - self->blocks->start[block];
+    int64_t shortest = members[0], total = 0;
+    for (int64_t i = 0; i < count; i++) {
+        total += p->length[members[i]];
+        if (p->length[members[i]] < p->length[shortest]) shortest = members[i];
+    }
+    return p->length[members[0]] / 4 <= total / count ? members[0] : shortest;
+}
+
 static coset_status compare_block(constraints *self, const profiles *p, int64_t block,
                                   contradiction *worst)
 {
     coset_status status = COSET_OK;
     const int64_t *members = self->blocks->members + self->blocks->start[block];
     int64_t count = self->blocks->start[block + 1] - self->blocks->start[block];
-    int64_t centre = members[0];
-    for (int64_t i = 1; i < count; i++)
-        if (p->length[members[i]] < p->length[centre]) centre = members[i];
+    int64_t centre = choose_centre(self, p, block);
     for (int64_t i = 0; i < count; i++)
         if (members[i] != centre) TRY(subtract(self, p, members[i], centre, worst));
 done:

@@ -27,9 +27,12 @@ COSET_MUST_USE coset_status system_violation(const ode_system *system, equivalen
  * min |p - p0|^2 subject to the equations of 3.1.
  *   system     with symbols; p0 are their values
  *   free       [n_symbols] true: may change; NULL: all may; borrowed
- *   values_out [n_symbols] f64 written; values that agree to 1e-13 are made equal
+ *   values_out [n_symbols] f64 written. Of symbols that stand in equations, values that agree to 1e-13 are
+ *              made equal, and those that fell to 1e-13 of what they were (1e-9 where an equation
+ *              is left with nothing else) are 0; others keep their bits
  * Equations that are linear in the free symbols are solved as one sparse least-norm problem (LSQR,
- * Paige and Saunders, ACM TOMS 8, 1982); products of free symbols by repeated linearisation (ours).
+ * Paige and Saunders, ACM TOMS 8, 1982); products of free symbols by repeated linearisation (ours), which
+ * ends where p - p0 is normal to the solutions: the nearest one around, not always of all.
  * Errors: COSET_ENUMERIC naming the variables and monomial of the worst equation if there is no
  * solution (infeasible) or none was found; COSET_EMEMORY, COSET_ELIMIT. */
 typedef struct closest_result {
