@@ -103,27 +103,42 @@ static coset_status make(const filling *self, expression_kind kind, const expres
     return expression_make(self->ctx, &self->model->arena, kind, left, right, out);
 }
 
-/* A number that is written down: what is read back from the file is the f64. */
-static coset_status literal(const filling *self, double value, const expression **out)
+/* What the f64 stands for when it is read back from a file: itself, or with `fitted`, which nothing is
+ * ever compared with exactly, its shortest decimal. */
+static number as_written(double value, bool fitted)
 {
-    if (!isfinite(value)) return ctx_fail(self->ctx, COSET_ENUMERIC, "a coefficient is not finite");
-    return expression_number(self->ctx, &self->model->arena, number_of(value), out);
+    if (!isfinite(value)) return (number){value, 1};
+    return fitted ? number_of_decimal(value) : number_of(value);
 }
 
-/* Appends value * what to a sum (NULL: empty); the sign is drawn into the sum. */
-static coset_status append(const filling *self, double value, const expression *what,
+static coset_status literal(const filling *self, number value, const expression **out)
+{
+    if (!isfinite(value.value))
+        return ctx_fail(self->ctx, COSET_ENUMERIC, "a coefficient is not finite");
+    return expression_number(self->ctx, &self->model->arena, value, out);
+}
+
+static coset_status digit(const filling *self, int value, const expression **out)
+{
+    return literal(self, number_of(value), out);
+}
+
+/* Appends value * what to a sum (NULL: empty); the sign is drawn into the sum, or to the first number. */
+static coset_status append(const filling *self, number value, const expression *what,
                            const expression **sum)
 {
     coset_status status = COSET_OK;
     const expression *factor = NULL, *term = what;
-    if (fabs(value) != 1) {
-        TRY(literal(self, fabs(value), &factor));
+    bool negative = value.value < 0, opens_negative = *sum == NULL && negative;
+    if (fabs(value.value) != 1) {
+        TRY(literal(self, negative ? number_negate(value) : value, &factor));
+        if (opens_negative) TRY(make(self, EXPRESSION_NEGATE, factor, NULL, &factor));
         TRY(make(self, EXPRESSION_MUL, factor, what, &term));
+    } else if (opens_negative) {
+        TRY(make(self, EXPRESSION_NEGATE, what, NULL, &term));
     }
     if (*sum != NULL)
-        TRY(make(self, value < 0 ? EXPRESSION_SUB : EXPRESSION_ADD, *sum, term, sum));
-    else if (value < 0)
-        TRY(make(self, EXPRESSION_NEGATE, term, NULL, sum));
+        TRY(make(self, negative ? EXPRESSION_SUB : EXPRESSION_ADD, *sum, term, sum));
     else
         *sum = term;
 done:
@@ -133,10 +148,11 @@ done:
 static coset_status append_form(const filling *self, const affine *form, const expression **sum)
 {
     coset_status status = COSET_OK;
-    if (!number_is_zero(form->constant)) TRY(append(self, form->constant.value, self->one, sum));
+    if (!number_is_zero(form->constant))
+        TRY(append(self, as_written(form->constant.value, false), self->one, sum));
     for (int64_t t = 0; t < form->n; t++)
-        TRY(append(self, form->terms[t].coefficient.value, self->names[form->terms[t].variable],
-                   sum));
+        TRY(append(self, as_written(form->terms[t].coefficient.value, false),
+                   self->names[form->terms[t].variable], sum));
 done:
     return status;
 }
@@ -146,7 +162,7 @@ static coset_status form_alone(const filling *self, const affine *form, const ex
 {
     *out = NULL;
     coset_status status = append_form(self, form, out);
-    return status == COSET_OK && *out == NULL ? literal(self, 0, out) : status;
+    return status == COSET_OK && *out == NULL ? digit(self, 0, out) : status;
 }
 
 static coset_status append_polynomial(const filling *self, const neuron *at, const expression **sum)
@@ -158,10 +174,10 @@ static coset_status append_polynomial(const filling *self, const neuron *at, con
         if (at->powers[k] == 0) continue;
         term = k == 0 ? self->one : base;
         if (k > 1) {
-            TRY(literal(self, k, &power));
+            TRY(digit(self, k, &power));
             TRY(make(self, EXPRESSION_POWER, base, power, &term));
         }
-        TRY(append(self, at->powers[k], term, sum));
+        TRY(append(self, as_written(at->powers[k], true), term, sum));
     }
 done:
     return status;
@@ -173,16 +189,16 @@ static coset_status follow(const filling *self, int64_t id, const expression **o
     coset_status status = COSET_OK;
     const neuron *at = &self->from->all[id];
     bool is_tanh = at->kind == NEURON_TANH;
-    const expression *s = self->names[id], *digit = NULL, *slope = NULL, *drift = NULL;
+    const expression *s = self->names[id], *figure = NULL, *slope = NULL, *drift = NULL;
     const expression *square = s;
     if (is_tanh) {
-        TRY(literal(self, 2, &digit));
-        TRY(make(self, EXPRESSION_POWER, s, digit, &square));
+        TRY(digit(self, 2, &figure));
+        TRY(make(self, EXPRESSION_POWER, s, figure, &square));
     }
-    TRY(literal(self, 1, &digit));
-    TRY(make(self, EXPRESSION_SUB, digit, square, &slope));
+    TRY(digit(self, 1, &figure));
+    TRY(make(self, EXPRESSION_SUB, figure, square, &slope));
     if (!is_tanh) TRY(make(self, EXPRESSION_MUL, s, slope, &slope));
-    TRY(append(self, -1, self->names[at->source], &drift));
+    TRY(append(self, number_of(-1), self->names[at->source], &drift));
     TRY(append_form(self, &at->a, &drift));
     TRY(make(self, EXPRESSION_MUL, slope, drift, out));
 done:
@@ -195,16 +211,16 @@ static coset_status add_equation(const filling *self, int64_t id, const expressi
     const neuron *at = &self->from->all[id];
     const expression *sum = NULL, *left = NULL, *right = NULL;
     *out = NULL;
-    if (at->kind == NEURON_INPUT || at->kind == NEURON_ONE) return literal(self, 0, out);
+    if (at->kind == NEURON_INPUT || at->kind == NEURON_ONE) return digit(self, 0, out);
     if (at->kind == NEURON_TANH || at->kind == NEURON_SIGMOID) return follow(self, id, out);
-    TRY(append(self, -1, self->names[id], &sum));
+    TRY(append(self, number_of(-1), self->names[id], &sum));
     if (at->kind == NEURON_AFFINE) TRY(append_form(self, &at->a, &sum));
     if (at->kind == NEURON_POLYNOMIAL) TRY(append_polynomial(self, at, &sum));
     if (at->kind == NEURON_PRODUCT) {
         TRY(form_alone(self, &at->a, &left));
         TRY(form_alone(self, &at->b, &right));
         TRY(make(self, EXPRESSION_MUL, left, right, &left));
-        TRY(append(self, 1, left, &sum));
+        TRY(append(self, number_of(1), left, &sum));
     }
     *out = sum;
 done:
@@ -236,7 +252,7 @@ static coset_status add_variables(filling *self)
         const neuron *at = &from->all[i];
         const expression *initial = NULL;
         name_id id = 0;
-        if (at->initial != 0) TRY(literal(self, fabs(at->initial), &initial));
+        if (at->initial != 0) TRY(literal(self, as_written(fabs(at->initial), false), &initial));
         if (at->initial < 0) TRY(make(self, EXPRESSION_NEGATE, initial, NULL, &initial));
         name_of(from, at, text, sizeof text);
         TRY(model_add_variable(self->model, text, initial, &id));

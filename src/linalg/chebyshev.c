@@ -3,7 +3,7 @@
 #include <math.h>
 
 enum { NODES = 1024, GRID = 8192, GOLDEN_STEPS = 40 };
-static const double PI = 3.14159265358979323846;
+static const double PI = 3.14159265358979323846, ROUNDING = 1e-15;
 
 typedef struct fit {
     const chebyshev_problem *problem;
@@ -25,10 +25,12 @@ static double deviation(const fit *self, double x)
                 polynomial_value(self->powers, self->degree, x - self->centre));
 }
 
-/* Coefficients of T_0 .. T_degree of the function on [-1, 1]. */
+/* Coefficients of T_0 .. T_degree of the function on [-1, 1]; those that are nothing but rounding, as of
+ * even T for an odd function, are 0. */
 static coset_status project(coset_ctx *ctx, const chebyshev_problem *problem, double centre,
                             double half, int degree, double *coefficients)
 {
+    double largest = 0;
     for (int k = 0; k <= degree; k++) coefficients[k] = 0;
     for (int j = 0; j < NODES; j++) {
         double angle = PI * (j + 0.5) / NODES, x = centre + half * cos(angle);
@@ -37,7 +39,10 @@ static coset_status project(coset_ctx *ctx, const chebyshev_problem *problem, do
             return ctx_fail(ctx, COSET_ENUMERIC, "the function is not finite at %g", x);
         for (int k = 0; k <= degree; k++)
             coefficients[k] += (k == 0 ? 1.0 : 2.0) / NODES * y * cos(k * angle);
+        largest = fmax(largest, fabs(y));
     }
+    for (int k = 0; k <= degree; k++)
+        if (fabs(coefficients[k]) < ROUNDING * largest) coefficients[k] = 0;
     return COSET_OK;
 }
 

@@ -438,6 +438,51 @@ static void text_reads_back(void **state)
     }
 }
 
+/* An odd function has an odd fit, and numbers stand in the text as a person would write them. */
+static void equations_are_readable(void **state)
+{
+    (void)state;
+    builder b = build_start(ctx, 13);
+    const float w[2] = {0.5F, -0.25F}, bias[1] = {-0.125F};
+    int32_t x = build_input(&b, "x", COSET_F32, "1 2");
+    int32_t z = build_op(&b, "MatMul", x, build_constant(&b, "w", COSET_F32, "2 1", w), "z");
+    z = build_op(&b, "Add", z, build_constant(&b, "b", COSET_F32, "1", bias), "shifted");
+    int32_t h = build_value(&b, "act"), node = -1;
+    assert_int_equal(graph_add_node(ctx, b.graph, "", "", "Tanh", &z, 1, &h, 1, &node), COSET_OK);
+    build_output(&b, build_op(&b, "Neg", h, -1, "y"));
+    build_finish(&b);
+    coset_ode_encode_options options = with_drift(COSET_ODE_POLYNOMIAL);
+    const float far[2] = {10, 0};
+    coset_array sample = encoded_sample(far, 2);
+    options.degree = 3;
+    options.low = -1;
+    options.high = 1;
+    options.input = &sample;
+    encoded self = encode_graph(ctx, b.graph, &options);
+    char *text = NULL, *json = NULL;
+    study_expect(ctx, coset_ode_text(ctx, self.ode, &text));
+    study_expect(ctx, coset_report_json(ctx, self.report, &json));
+    const char *sum = "(-0.125*one + 0.5*x1 - 0.25*x2)", *at = strstr(text, sum);
+    assert_non_null(at);
+    assert_true(strncmp(at + strlen(sum), " - ", 3) == 0); /* a straight line, and a cube */
+    assert_non_null(strstr(at + 1, "(-0.125*one + 0.5*x1 - 0.25*x2)^3"));
+    assert_null(strstr(text, "^2"));
+    assert_non_null(strstr(text, "d(y1) = -y1 - h1_1"));
+    assert_non_null(strstr(json, "out of the ranges"));
+    assert_non_null(strstr(json, "\"act\"")); /* the node has no name of its own */
+    coset_memory_free(ctx, text);
+    coset_memory_free(ctx, json);
+    encoded_end(&self);
+    options.drift = COSET_ODE_EXACT;
+    self = encode_graph(ctx, b.graph, &options);
+    study_expect(ctx, coset_ode_text(ctx, self.ode, &text));
+    assert_non_null(strstr(text, "d(z1_1) = -z1_1 - 0.125*one + 0.5*x1 - 0.25*x2\n"));
+    assert_non_null(strstr(text, "d(s1_1) = (1 - s1_1^2)*(-z1_1 - 0.125*one + 0.5*x1 - 0.25*x2)"));
+    coset_memory_free(ctx, text);
+    encoded_end(&self);
+    coset_graph_free(ctx, b.graph);
+}
+
 /* ---- refusals ---------------------------------------------------------------------------------- */
 
 static void expect_refused_by(const coset_graph *graph, const coset_ode_encode_options *options,
@@ -551,6 +596,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(exact_drift_follows_the_activation, setup, teardown),
         cmocka_unit_test_setup_teardown(partition_has_the_layers, setup, teardown),
         cmocka_unit_test_setup_teardown(text_reads_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(equations_are_readable, setup, teardown),
         cmocka_unit_test_setup_teardown(refusals_name_the_node, setup, teardown),
         cmocka_unit_test_setup_teardown(large_expansions_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(trained_networks_rest_at_the_outputs, setup, teardown),
