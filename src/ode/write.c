@@ -73,7 +73,7 @@ static void write_init(const ode_model *model, text_buffer *into)
     text_puts(into, " end init\n");
 }
 
-/* A member of a block; sorted by block and then by first block member they give the text. */
+/* Sorted by label, and then, with the first member in place of the label, once more. */
 typedef struct member {
     int64_t block, variable;
 } member;
@@ -87,8 +87,8 @@ static int compare_members(const void *a, const void *b)
 
 static void write_blocks(const ode_model *model, const member *members, text_buffer *into)
 {
-    int64_t line = 0;
     text_puts(into, " begin partition\n  {");
+    int64_t line = into->length;
     for (int64_t i = 0; i < model->n_variables; i++) {
         if (i > 0 && members[i].block != members[i - 1].block) {
             text_puts(into, "},\n  {");
