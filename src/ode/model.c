@@ -46,7 +46,10 @@ static bool is_letter(char c)
 
 bool name_is_valid(const char *name, size_t length)
 {
+    static const char *const words[] = {"begin", "end", "arbitrary"};
     if (length == 0 || !is_letter(name[0])) return false;
+    for (int i = 0; i < 3; i++)
+        if (strlen(words[i]) == length && memcmp(words[i], name, length) == 0) return false;
     for (size_t i = 1; i < length; i++)
         if (!is_letter(name[i]) && !(name[i] >= '0' && name[i] <= '9')) return false;
     return true;

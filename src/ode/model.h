@@ -79,7 +79,7 @@ void model_free(ode_model *model); /* NULL is allowed */
 
 /* Each appends; names are copied, expressions must live in the model's arena. The id goes to id_out
  * (may be NULL). Errors: COSET_EFORMAT for a name that is there already or is no name
- * (letter or _, then letters, digits, _); COSET_ELIMIT; COSET_EMEMORY. */
+ * (letter or _, then letters, digits, _; not begin, end, arbitrary); COSET_ELIMIT; COSET_EMEMORY. */
 COSET_MUST_USE coset_status model_add_parameter(ode_model *model, const char *name,
                                                 const expression *value, name_id *id_out);
 COSET_MUST_USE coset_status model_add_variable(ode_model *model, const char *name,

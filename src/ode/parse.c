@@ -189,6 +189,8 @@ static coset_status parse_start(parser *self)
                           "Boolean networks are not supported");
     if (!lexer_is_name(&self->lexer, "model")) return lexer_fail(&self->lexer, "'model'");
     TRY(lexer_next(&self->lexer));
+    if (lexer_is_name(&self->lexer, "arbitrary"))
+        return lexer_fail(&self->lexer, "the name of the model");
     TRY(parse_name(self, "the name of the model", NULL));
     TRY(arena_string(self->ctx, &self->model->arena, self->word, strlen(self->word),
                      &self->model->name));
