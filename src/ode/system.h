@@ -10,7 +10,9 @@
 #include "ode/model.h"
 #include "ode/number.h"
 
-/* Budget of expanding right-hand sides: terms of the whole system, and steps spent on products. */
+/* Budget of expanding right-hand sides: terms of the whole system, and steps spent on products. A model
+ * of few nodes has less (expand.c): 2^18 terms and 256 more for each node of its expressions, 2^22
+ * steps and 1024 for each, so that a small file cannot stand for a huge system. */
 enum { SYSTEM_MAX_TERMS = 1 << 25 };
 #define SYSTEM_MAX_STEPS (INT64_C(1) << 28)
 
