@@ -201,6 +201,33 @@ static inline ode_system *ode_system_random(coset_ctx *ctx, rng *random, int64_t
     return system;
 }
 
+/* What system.h promises of the arrays. */
+static inline void ode_system_check(const ode_system *self)
+{
+    bool *used = calloc((size_t)self->n_monomials + 1, sizeof *used);
+    assert_non_null(used);
+    assert_int_equal(self->row_start[0], 0);
+    for (int64_t row = 0; row < self->n; row++) {
+        assert_true(self->row_start[row] <= self->row_start[row + 1]);
+        for (int64_t t = self->row_start[row]; t < self->row_start[row + 1]; t++) {
+            assert_true(self->monomial[t] >= 0 && self->monomial[t] < self->n_monomials);
+            assert_true(t == self->row_start[row] || self->monomial[t - 1] < self->monomial[t]);
+            assert_false(number_is_zero(self->coefficient[t]));
+            used[self->monomial[t]] = true;
+        }
+    }
+    for (int64_t m = 0; m < self->n_monomials; m++) {
+        assert_true(used[m]);
+        for (int64_t f = self->factor_start[m]; f < self->factor_start[m + 1]; f++) {
+            assert_true(self->factors[f].power >= 1);
+            assert_true(self->factors[f].id < self->n + self->n_symbols);
+            assert_true(f == self->factor_start[m] ||
+                        self->factors[f - 1].id < self->factors[f].id);
+        }
+    }
+    free(used);
+}
+
 /* The term of f_row with this monomial; NULL: none. */
 static inline const number *ode_find(const ode_system *self, int64_t row, const factor *factors,
                                      int64_t n_factors)
@@ -214,6 +241,14 @@ static inline const number *ode_find(const ode_system *self, int64_t row, const 
     }
     return NULL;
 }
+
+/* Models as text, one part per line. */
+#define ODE_MODEL(parameters, init, equations)                                                     \
+    "begin model m\nbegin parameters\n" parameters "\nend parameters\nbegin init\n" init           \
+    "\nend init\nbegin ODE\n" equations "\nend ODE\nend model"
+#define ODE_NETWORK(parameters, init, reactions)                                                   \
+    "begin model m\nbegin parameters\n" parameters "\nend parameters\nbegin init\n" init           \
+    "\nend init\nbegin reactions\n" reactions "\nend reactions\nend model"
 
 /* The system of a model in the ERODE language, which must be one. */
 static inline ode_system *ode_system_text(coset_ctx *ctx, const char *text, bool symbols)
