@@ -9,6 +9,10 @@
 #include <sunmatrix/sunmatrix_dense.h>
 #include <sunnonlinsol/sunnonlinsol_fixedpoint.h>
 
+#include "base/size.h"
+
+/* Of history (order 12 and more of Adams), of GMRES and to work with, at most. */
+enum { VECTORS = 64 };
 /* Krylov vectors of GMRES: without a preconditioner the 5 that CVODES takes by itself are few. */
 enum { KRYLOV = 20 };
 /* Steps that leave t as it is, near which a solution blows up; the first of a run may be such steps. */
@@ -155,6 +159,22 @@ done:
     return status;
 }
 
+/* SUNDIALS 6 does not look at all of its allocations, so what it will need as a whole is asked for first:
+ * a system that is too large for the memory is refused instead of ending the process. */
+coset_status cvode_expect_memory(cvode *self, int64_t vectors, int64_t matrices)
+{
+    coset_status status = COSET_OK;
+    int64_t n = self->flow.n, numbers = 0, square = 0;
+    void *memory = NULL;
+    if (!dim_mul(n, vectors, &numbers) || !dim_mul(n, n, &square) ||
+        !dim_mul(square, matrices, &square) || !dim_add(numbers, square, &numbers))
+        FAIL(self->ctx, COSET_ELIMIT, "%s: %lld variables are too many", self->stage, (long long)n);
+    TRY(ctx_alloc_raw(self->ctx, numbers, sizeof(double), &memory));
+done:
+    ctx_free(self->ctx, memory);
+    return status;
+}
+
 /* ---- a run ------------------------------------------------------------------------------------- */
 
 /* Newton with LU of the dense matrix, of ours or of differences. */
@@ -204,6 +224,8 @@ coset_status cvode_open(cvode *self, coset_ctx *ctx, const ode_flow *flow, doubl
     self->max_steps = options->max_steps;
     self->t = times[0];
     bool stiff = options->method == INTEGRATE_BDF;
+    bool dense = stiff && flow->n <= INTEGRATE_MAX_DENSE;
+    TRY(cvode_expect_memory(self, VECTORS, dense ? 3 : 0));
     if (SUNContext_Create(NULL, &self->context) != 0) return out_of_memory(self);
     self->x = N_VMake_Serial(flow->n, state, self->context);
     if (self->x == NULL) return out_of_memory(self);
@@ -219,7 +241,7 @@ coset_status cvode_open(cvode *self, coset_ctx *ctx, const ode_flow *flow, doubl
     CVODE_TRY(CVodeSetStopTime(self->memory, times[n_times - 1]));
     if (!stiff)
         TRY(open_fixed_point(self));
-    else if (flow->n <= INTEGRATE_MAX_DENSE)
+    else if (dense)
         TRY(open_dense(self));
     else
         TRY(open_krylov(self));

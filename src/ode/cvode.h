@@ -45,6 +45,10 @@ COSET_MUST_USE coset_status cvode_open(cvode *self, coset_ctx *ctx, const ode_fl
                                        const integrate_options *options, const char *stage);
 void cvode_close(cvode *self);
 
+/* Errors: COSET_EMEMORY if SUNDIALS could not have that many vectors [n] and matrices [n, n];
+ * COSET_ELIMIT. */
+COSET_MUST_USE coset_status cvode_expect_memory(cvode *self, int64_t vectors, int64_t matrices);
+
 /* Brings the state to a later time. Errors: COSET_ENUMERIC with the time that was reached. */
 COSET_MUST_USE coset_status cvode_advance(cvode *self, double t);
 

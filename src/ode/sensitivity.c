@@ -8,7 +8,7 @@
 #include "ode/cvode.h"
 #include "ode/system_flow.h"
 
-/* CVODES keeps up to 13 vectors of history of each sensitivity and a few to work with. */
+/* Vectors of each sensitivity: up to 13 of history and a few to work with. */
 enum { HISTORY = 24 };
 
 /* cvode is first: SUNDIALS hands the address of `run` to every callback. */
@@ -97,6 +97,7 @@ static coset_status join(sensitivity_run *whole, double rtol)
     coset_status status = COSET_OK;
     cvode *self = &whole->run;
     int count = (int)whole->n_chosen;
+    TRY(cvode_expect_memory(self, HISTORY * whole->n_chosen, 0));
     for (int c = 0; c < count; c++) {
         whole->vectors[c] =
             N_VMake_Serial(whole->n, whole->sensitivity + c * whole->n, self->context);
