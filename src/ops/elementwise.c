@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "ops/broadcast.h"
+
 /* Elements below which starting threads costs more than they save. */
 enum { PARALLEL_ELEMENTS = 1 << 15 };
 
@@ -72,24 +74,45 @@ static bool broadcast_dim(int64_t a, int64_t b, int64_t *dim_out)
     return b == -1;
 }
 
+/* Broadcasts one more shape into *result; false if they do not fit. */
+static bool broadcast_into(shape *result, const shape *more)
+{
+    if (result->rank < 0 || more->rank < 0) {
+        *result = SHAPE_UNKNOWN;
+        return true;
+    }
+    shape joined = {.rank = result->rank > more->rank ? result->rank : more->rank};
+    for (int i = 1; i <= joined.rank; i++) {
+        int64_t a = i <= result->rank ? result->dims[result->rank - i] : 1;
+        int64_t b = i <= more->rank ? more->dims[more->rank - i] : 1;
+        if (!broadcast_dim(a, b, &joined.dims[joined.rank - i])) return false;
+    }
+    *result = joined;
+    return true;
+}
+
 coset_status shape_broadcast(const op_infer *call, int a, int b, shape *shape_out)
 {
+    char ta[SHAPE_TEXT], tb[SHAPE_TEXT];
     const shape *sa = &call->in[a].shape, *sb = &call->in[b].shape;
-    *shape_out = SHAPE_UNKNOWN;
-    if (sa->rank < 0 || sb->rank < 0) return COSET_OK;
-    shape result = {.rank = sa->rank > sb->rank ? sa->rank : sb->rank};
-    for (int i = 1; i <= result.rank; i++) {
-        int64_t da = i <= sa->rank ? sa->dims[sa->rank - i] : 1;
-        int64_t db = i <= sb->rank ? sb->dims[sb->rank - i] : 1;
-        if (!broadcast_dim(da, db, &result.dims[result.rank - i])) {
-            char ta[SHAPE_TEXT], tb[SHAPE_TEXT];
+    *shape_out = *sa;
+    if (broadcast_into(shape_out, sb)) return COSET_OK;
+    return node_fail(call->at.ctx, call->at.node, COSET_EFORMAT,
+                     "expected shapes that broadcast, found %s for input %d and %s for input %d",
+                     shape_text(sa, ta, sizeof ta), a, shape_text(sb, tb, sizeof tb), b);
+}
+
+coset_status shape_broadcast_all(const op_infer *call, shape *shape_out)
+{
+    char joined[SHAPE_TEXT], more[SHAPE_TEXT];
+    *shape_out = call->in[0].shape;
+    for (int i = 1; i < call->at.n_in; i++)
+        if (!broadcast_into(shape_out, &call->in[i].shape))
             return node_fail(call->at.ctx, call->at.node, COSET_EFORMAT,
                              "expected shapes that broadcast, found %s for input %d and %s for "
-                             "input %d",
-                             shape_text(sa, ta, sizeof ta), a, shape_text(sb, tb, sizeof tb), b);
-        }
-    }
-    *shape_out = result;
+                             "those before it",
+                             shape_text(&call->in[i].shape, more, sizeof more), i,
+                             shape_text(shape_out, joined, sizeof joined));
     return COSET_OK;
 }
 
@@ -163,88 +186,26 @@ done:
     return status;
 }
 
-/* Two operands walked together: axes are those of the output without the ones of size 1, and with
- * neighbours joined where both operands allow it. Steps count elements; 0: broadcast. */
-typedef struct walk {
-    int rank; /* >= 1; the last axis is the inner run, whose steps are 0 or 1 */
-    int64_t dims[TENSOR_MAX_RANK];
-    int64_t a_step[TENSOR_MAX_RANK], b_step[TENSOR_MAX_RANK];
-} walk;
-
-/* Steps of an operand along the output's axes, aligned at the last axis. */
-static void operand_steps(const shape *operand, const shape *out, int64_t *steps)
-{
-    int64_t step = 1;
-    for (int i = 1; i <= out->rank; i++) {
-        int64_t dim = i <= operand->rank ? operand->dims[operand->rank - i] : 1;
-        steps[out->rank - i] = dim == 1 ? 0 : step;
-        step *= dim;
-    }
-}
-
-static walk walk_make(const shape *a, const shape *b, const shape *out)
-{
-    int64_t a_step[TENSOR_MAX_RANK], b_step[TENSOR_MAX_RANK];
-    operand_steps(a, out, a_step);
-    operand_steps(b, out, b_step);
-    walk self = {.rank = 0};
-    for (int axis = 0; axis < out->rank; axis++) {
-        const int64_t dim = out->dims[axis];
-        if (dim == 1) continue;
-        const int last = self.rank - 1;
-        if (last >= 0 && self.a_step[last] == dim * a_step[axis] &&
-            self.b_step[last] == dim * b_step[axis]) {
-            self.dims[last] *= dim;
-            self.a_step[last] = a_step[axis];
-            self.b_step[last] = b_step[axis];
-        } else {
-            self.dims[self.rank] = dim;
-            self.a_step[self.rank] = a_step[axis];
-            self.b_step[self.rank++] = b_step[axis];
-        }
-    }
-    if (self.rank == 0) self = (walk){.rank = 1, .dims = {1}};
-    return self;
-}
-
 typedef struct binary_job {
     binary_kernel kernel;
     const char *a, *b;
     char *y;
     size_t a_size, b_size, y_size; /* bytes of an element */
-    walk walk;
+    broadcast walk;
 } binary_job;
 
 /* Elements [first, last) of the output, in runs along the inner axis. */
 static bool binary_part(const binary_job *job, int64_t first, int64_t last)
 {
-    const walk *w = &job->walk;
+    const broadcast *w = &job->walk;
     const int inner = w->rank - 1;
-    int64_t index[TENSOR_MAX_RANK], rest = first, a = 0, b = 0;
-    for (int axis = inner; axis >= 0; axis--) {
-        index[axis] = rest % w->dims[axis];
-        rest /= w->dims[axis];
-        a += index[axis] * w->a_step[axis];
-        b += index[axis] * w->b_step[axis];
-    }
+    broadcast_place place = broadcast_start(w, first, last);
     bool good = true;
-    for (int64_t at = first; at < last;) {
-        int64_t run = w->dims[inner] - index[inner];
-        if (run > last - at) run = last - at;
-        good &= job->kernel(job->a + (size_t)a * job->a_size, w->a_step[inner],
-                            job->b + (size_t)b * job->b_size, w->b_step[inner],
-                            job->y + (size_t)at * job->y_size, run);
-        at += run;
-        a += run * w->a_step[inner];
-        b += run * w->b_step[inner];
-        index[inner] += run;
-        for (int axis = inner; axis > 0 && index[axis] == w->dims[axis]; axis--) {
-            index[axis] = 0;
-            index[axis - 1]++;
-            a += w->a_step[axis - 1] - w->dims[axis] * w->a_step[axis];
-            b += w->b_step[axis - 1] - w->dims[axis] * w->b_step[axis];
-        }
-    }
+    do {
+        good &= job->kernel(job->a + (size_t)place.from[0] * job->a_size, w->step[0][inner],
+                            job->b + (size_t)place.from[1] * job->b_size, w->step[1][inner],
+                            job->y + (size_t)place.at * job->y_size, place.run);
+    } while (broadcast_next(w, &place));
     return good;
 }
 
@@ -255,6 +216,7 @@ coset_status binary_forward(op_call *call, binary_kernel kernel, const char *fai
     TRY(check_computable(call, 1));
     const array *a = &call->in[0], *b = &call->in[1];
     array *out = &call->out[0];
+    const shape *const shapes[2] = {&a->shape, &b->shape};
     const binary_job job = {.kernel = kernel,
                             .a = a->data,
                             .b = b->data,
@@ -262,7 +224,7 @@ coset_status binary_forward(op_call *call, binary_kernel kernel, const char *fai
                             .a_size = array_element_size(a->dtype),
                             .b_size = array_element_size(b->dtype),
                             .y_size = array_element_size(out->dtype),
-                            .walk = walk_make(&a->shape, &b->shape, &out->shape)};
+                            .walk = broadcast_make(&out->shape, shapes, 2)};
     const int64_t n = array_count(out);
     const int parts = thread_count(call, n);
     bool good = true;

@@ -28,6 +28,8 @@ COSET_MUST_USE coset_status infer_broadcast(op_infer *call);
  * rank or dimension gives an unknown one unless the other operand decides it.
  * Errors: COSET_EFORMAT naming both shapes. */
 COSET_MUST_USE coset_status shape_broadcast(const op_infer *call, int a, int b, shape *shape_out);
+/* The same for all inputs of the node at once. */
+COSET_MUST_USE coset_status shape_broadcast_all(const op_infer *call, shape *shape_out);
 
 /* ---- kernels --------------------------------------------------------------------------------- */
 

@@ -1,0 +1,27 @@
+/* Or: y = a or b, broadcast. */
+#include "ops/comparison.h"
+
+BINARY_KERNEL(or_i64, int64_t, a || b)
+
+static coset_status infer(op_infer *call)
+{
+    return comparison_infer(call, TAKES_BOOL);
+}
+
+static coset_status forward(op_call *call)
+{
+    return comparison_forward(call, NULL, or_i64, or_i64);
+}
+
+const coset_op op_or = {
+    .type = "Or",
+    .domain = "",
+    .since = 7,
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .min_outputs = 1,
+    .max_outputs = 1,
+    .infer = infer,
+    .forward = forward,
+    .labels = labels_scaled,
+};
