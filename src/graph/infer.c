@@ -247,9 +247,10 @@ static int64_t fold_work(const inference *self, const graph_node *node, const op
             return -1;
         kept += elements(&out->shape);
     }
-    int64_t macs = node->op->macs != NULL ? node->op->macs(call) : 0;
+    int64_t (*count)(const op_infer *) = node->op->work != NULL ? node->op->work : node->op->macs;
+    int64_t done = count != NULL ? count(call) : 0;
     *kept_out = kept;
-    return macs > FOLD_MAX_WORK ? -1 : work + kept + macs;
+    return done > FOLD_MAX_WORK ? -1 : work + kept + done;
 }
 
 /* Takes a node's work from the graph's budget; false if that is spent. */

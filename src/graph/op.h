@@ -67,6 +67,10 @@ typedef struct coset_op {
 
     /* Multiply-accumulates for the given shapes; NULL: 0. */
     int64_t (*macs)(const op_infer *call);
+
+    /* What forward does, in the same unit, where it is much more than reading the inputs and is not in
+     * macs (windows of pooling): folding must not be made to take hours. Shapes are known. NULL: macs. */
+    int64_t (*work)(const op_infer *call);
 } coset_op;
 
 /* The row for an operator at an opset version: the one with the largest `since` that is <= version;

@@ -1,34 +1,5 @@
-/* ReduceMean over the listed axes, or all.
+/* ReduceMean: the mean over the listed axes, or all.
  * Source: ONNX ReduceMean-1, -11, -13, -18 (axes as an input). */
 #include "ops/reduce.h"
 
-static const reduction rule = {.axes_are_input = 18, .mean = true};
-
-static coset_status infer(op_infer *call)
-{
-    return reduce_infer(call, &rule);
-}
-
-static coset_status forward(op_call *call)
-{
-    return reduce_forward(call, &rule);
-}
-
-static coset_status labels(struct op_labels *call)
-{
-    return reduce_labels(call, &rule);
-}
-
-const coset_op op_reducemean = {
-    .type = "ReduceMean",
-    .domain = "",
-    .since = 1,
-    .min_inputs = 1,
-    .max_inputs = 2,
-    .min_outputs = 1,
-    .max_outputs = 1,
-    .infer = infer,
-    .forward = forward,
-    .scratch = reduce_scratch,
-    .labels = labels,
-};
+REDUCTION(reducemean, "ReduceMean", 18, REDUCE_MEAN)
