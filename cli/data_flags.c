@@ -6,6 +6,25 @@
 
 #include "output.h"
 
+static int check_images(data_flags *self)
+{
+    coset_data_options *options = &self->options;
+    if (self->fit >= 0 && self->size[0] == 0) {
+        complain("--fit says how images are resized, but there is no --resize");
+        return EXIT_USAGE;
+    }
+    if (self->pad < HUGE_VAL && self->fit != (int)COSET_FIT_LETTERBOX) {
+        complain("--pad-value is of --fit letterbox, which is not given");
+        return EXIT_USAGE;
+    }
+    options->height = self->size[0];
+    options->width = self->size[1];
+    if (self->fit >= 0) options->fit = (coset_fit)self->fit;
+    if (self->pad < HUGE_VAL) options->pad_value = self->pad;
+    if (self->channels >= 0) options->channels = (coset_channels)self->channels;
+    return 0;
+}
+
 int data_flags_check(data_flags *self, path_set *paths)
 {
     struct stat at;
@@ -18,6 +37,10 @@ int data_flags_check(data_flags *self, path_set *paths)
                             : self->mean.n > 0        ? "--mean"
                             : self->std.n > 0         ? "--std"
                             : self->standardise       ? "--standardise"
+                            : self->size[0] > 0       ? "--resize"
+                            : self->fit >= 0          ? "--fit"
+                            : self->pad < HUGE_VAL    ? "--pad-value"
+                            : self->channels >= 0     ? "--channels"
                                                       : NULL;
         if (given == NULL) return 0;
         complain("%s says something about data, but there is no --data", given);
@@ -33,6 +56,8 @@ int data_flags_check(data_flags *self, path_set *paths)
             complain("--std must be over 0, not %g", (double)self->std.values[k]);
             return EXIT_USAGE;
         }
+    int code = check_images(self);
+    if (code != 0) return code;
     options->layout = (coset_layout)(self->layout + 1);
     options->standardise = self->standardise;
     options->mean = self->mean.n > 0 ? self->mean.values : NULL;

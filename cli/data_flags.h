@@ -13,21 +13,21 @@ typedef struct data_flags {
     int layout; /* as coset_layout, minus 1; -1: as is */
     bool standardise;
     number_list mean, std;
+    int64_t size[2];   /* height, width; 0, 0: as is */
+    int fit, channels; /* as coset_fit and coset_channels; -1: not given */
+    double pad;        /* HUGE_VAL: not given */
 } data_flags;
 
 #define DATA_FLAGS_INIT                                                                            \
     {                                                                                              \
-        NULL, COSET_DATA_OPTIONS_INIT, -1, false, {NULL, 0},                                       \
-        {                                                                                          \
-            NULL, 0                                                                                \
-        }                                                                                          \
+        NULL, COSET_DATA_OPTIONS_INIT, -1, false, {NULL, 0}, {NULL, 0}, {0, 0}, -1, -1, HUGE_VAL   \
     }
 
 /* Rows of an option table; `flags` is the address of a data_flags. */
 #define DATA_OPTIONS(flags)                                                                          \
     {"--data",                                                                                       \
      "D",                                                                                            \
-     ".npz .npy .csv .tsv .arff .txt .dat .data, idx, or a folder of idx files",                     \
+     ".npz .npy .csv .tsv .arff .txt .dat .data, idx, or a folder of images or idx files",           \
      OPTION_TEXT,                                                                                    \
      &(flags)->path,                                                                                 \
      0,                                                                                              \
@@ -74,6 +74,30 @@ typedef struct data_flags {
          NULL},                                                                                      \
         {"--std", "A,B,C", "per channel, divides after --mean", OPTION_NUMBERS, &(flags)->std, 0, 0, \
          NULL,    NULL},                                                                             \
+        {"--resize",  "HxW",         "images: to this size, averaging where they shrink",            \
+         OPTION_SIZE, (flags)->size, 1,                                                              \
+         16384,       NULL,          NULL},                                                          \
+        {"--fit",                                                                                    \
+         "F",                                                                                        \
+         "stretch (default), crop (cover, take the centre) or letterbox (pad right and below)",      \
+         OPTION_CHOICE,                                                                              \
+         &(flags)->fit,                                                                              \
+         0,                                                                                          \
+         0,                                                                                          \
+         "stretch|crop|letterbox",                                                                   \
+         NULL},                                                                                      \
+        {"--pad-value", "V",           "of letterbox, before --scale (default 114)",                 \
+         OPTION_NUMBER, &(flags)->pad, -1e9,                                                         \
+         1e9,           NULL,          NULL},                                                        \
+        {"--channels",                                                                               \
+         "C",                                                                                        \
+         "what the model wants: rgb (default), bgr or grey; --mean and --std go by it",              \
+         OPTION_CHOICE,                                                                              \
+         &(flags)->channels,                                                                         \
+         0,                                                                                          \
+         0,                                                                                          \
+         "rgb|bgr|grey",                                                                             \
+         NULL},                                                                                      \
         {"--standardise",                                                                            \
          NULL,                                                                                       \
          "tables: columns to mean 0 and deviation 1 of the training part",                           \

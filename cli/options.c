@@ -106,6 +106,29 @@ static int set_integer(const option *flag, const char *text)
     return wrong_value(flag, expected, text);
 }
 
+/* HxW; both must be given, since one number could be read as either. */
+static int set_size(const option *flag, const char *text)
+{
+    char expected[96];
+    int64_t *size = flag->target, found[2] = {0, 0};
+    const char *at = text;
+    for (int k = 0; k < 2; k++) {
+        char *end = NULL;
+        errno = 0;
+        found[k] = *at >= '0' && *at <= '9' ? strtoll(at, &end, 10) : -1;
+        bool good = end != NULL && errno == 0 && *end == (k == 0 ? 'x' : '\0');
+        if (!good || (double)found[k] < flag->low || (double)found[k] > flag->high) {
+            snprintf(expected, sizeof expected,
+                     "HEIGHTxWIDTH with sides from %.0f to %.0f, as 224x224", flag->low,
+                     flag->high);
+            return wrong_value(flag, expected, text);
+        }
+        at = end + 1;
+    }
+    memcpy(size, found, sizeof found);
+    return 0;
+}
+
 /* A,B,C into f64; `most` bounds their size. */
 static int set_reals(const option *flag, const char *text, double most, real_list *list)
 {
@@ -191,6 +214,7 @@ static int set_value(const option *flag, const char *text)
     case OPTION_SHARE: return set_share(flag, text);
     case OPTION_NUMBERS: return set_numbers(flag, text);
     case OPTION_REALS: return set_reals(flag, text, HUGE_VAL, flag->target);
+    case OPTION_SIZE: return set_size(flag, text);
     case OPTION_LIST: return add_text(flag, text);
     case OPTION_CHOICE: return set_choice(flag, text);
     case OPTION_HEADING:

@@ -2,7 +2,7 @@
 # coset_pc_libs says the same to users of the static library, in coset.pc.
 
 find_package(PkgConfig REQUIRED)
-foreach(package IN ITEMS openblas lapacke libprotobuf-c jansson zlib libmd)
+foreach(package IN ITEMS openblas lapacke libprotobuf-c jansson zlib libmd libpng libturbojpeg)
     pkg_check_modules(${package} REQUIRED IMPORTED_TARGET ${package})
 endforeach()
 
@@ -15,11 +15,11 @@ target_include_directories(coset_dependencies SYSTEM INTERFACE "${SUNDIALS_INCLU
 # OpenBLAS first: LAPACKE then finds OpenBLAS' own factorisations instead of the reference ones.
 target_link_libraries(coset_dependencies INTERFACE
     PkgConfig::openblas PkgConfig::lapacke PkgConfig::libprotobuf-c PkgConfig::jansson PkgConfig::zlib
-    PkgConfig::libmd ${SUNDIALS_CVODES} m)
+    PkgConfig::libmd PkgConfig::libpng PkgConfig::libturbojpeg ${SUNDIALS_CVODES} m)
 
 # Not Requires.private: pkg-config --static would then ask for what only a static OpenBLAS needs, such as gfortran.
 set(coset_pc_libs ${openblas_LDFLAGS} ${lapacke_LDFLAGS} ${libprotobuf-c_LDFLAGS} ${jansson_LDFLAGS} ${zlib_LDFLAGS}
-    ${libmd_LDFLAGS} -lsundials_cvodes -lm)
+    ${libmd_LDFLAGS} ${libpng_LDFLAGS} ${libturbojpeg_LDFLAGS} -lsundials_cvodes -lm)
 
 if(COSET_OPENMP)
     find_package(OpenMP REQUIRED COMPONENTS C)

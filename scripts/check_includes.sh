@@ -26,6 +26,7 @@ BEGIN {
     # Foreign libraries that we keep behind our own names.
     owner["cblas.h"] = owner["lapacke.h"] = owner["lapack.h"] = "linalg"
     owner["onnx.pb-c.h"] = owner["protobuf-c/protobuf-c.h"] = "onnx"
+    owner["png.h"] = owner["turbojpeg.h"] = "data"
     # Whole folders of foreign headers.
     n = split("cvodes nvector sundials sunlinsol sunmatrix sunnonlinsol", names, " ")
     for (i = 1; i <= n; i++) owner[names[i]] = "ode"

@@ -9,6 +9,7 @@ packages=(
     libopenblas-openmp-dev liblapacke-dev
     libprotobuf-c-dev protobuf-c-compiler libonnx-dev
     libjansson-dev zlib1g-dev libmd-dev libsundials-dev
+    libpng-dev libturbojpeg0-dev
     libcmocka-dev libonnx-testdata python3-venv
 )
 case "${1:-}" in

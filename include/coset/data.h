@@ -19,6 +19,20 @@ typedef enum coset_layout {
     COSET_LAYOUT_NCHW
 } coset_layout;
 
+/* How an image becomes one of another shape. */
+typedef enum coset_fit {
+    COSET_FIT_STRETCH = 0, /* each side to its size */
+    COSET_FIT_CROP,        /* aspect kept, the image covers the size; its centre is taken */
+    COSET_FIT_LETTERBOX    /* aspect kept, the image lies inside at the top left; padded */
+} coset_fit;
+
+/* The channels that the model wants. */
+typedef enum coset_channels {
+    COSET_CHANNELS_RGB = 0, /* image files: red, green, blue; arrays: as stored */
+    COSET_CHANNELS_BGR,     /* the other way round */
+    COSET_CHANNELS_GREY     /* luma, .299 R + .587 G + .114 B */
+} coset_channels;
+
 typedef struct coset_data_options {
     const char *target; /* tables: column name or 0-based index (negative: from the end; NULL: the
                               last); .npy and idx: path of y; "none": the data has no y */
@@ -28,14 +42,19 @@ typedef struct coset_data_options {
     const float *mean; /* per channel, after scale; [n_channels]; NULL: none */
     const float *std;  /* per channel; NULL: none */
     int64_t n_channels;
-    int standardise;   /* tables: bring every column of x, and a numeric target, to mean 0 and
+    int standardise;         /* tables: bring every column of x, and a numeric target, to mean 0 and
                               deviation 1 of the training part */
-    double test_share; /* of rows, where the file has no test part; in (0, 1) */
+    double test_share;       /* of rows, where the file has no test part; in (0, 1) */
+    int64_t height, width;   /* images are brought to this size; 0, 0: they stay as they are */
+    coset_fit fit;           /* how */
+    double pad_value;        /* COSET_FIT_LETTERBOX: before the scale */
+    coset_channels channels; /* images */
 } coset_data_options;
 
 #define COSET_DATA_OPTIONS_INIT                                                                    \
     {                                                                                              \
-        NULL, NULL, COSET_LAYOUT_AS_IS, 1.0, NULL, NULL, 0, 0, 0.2                                 \
+        NULL, NULL, COSET_LAYOUT_AS_IS, 1.0, NULL, NULL, 0, 0, 0.2, 0, 0, COSET_FIT_STRETCH, 114,  \
+            COSET_CHANNELS_RGB                                                                     \
     }
 
 /* Loads .npz (x_train, y_train, x_test, y_test or x, y), .npy, .csv, .arff, whitespace text (.txt,

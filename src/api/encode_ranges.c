@@ -64,13 +64,13 @@ static coset_status run_data(encoder *self, const coset_data *data, const int32_
     coset_status status = COSET_OK;
     batch_runner *runner = NULL;
     collection at = {self, NULL, taps, n_taps};
-    data_view view = {data, &data->train, NULL, data->train.rows};
+    data_view view = data_view_for(data, &data->train, self->graph, NULL, data->train.rows);
     batch_source source = data_source(&view);
     if (self->graph->n_inputs != 1)
         FAIL(self->ctx, COSET_EARGUMENT, "calibration data is for models of one input");
     if (data->train.rows < 1)
         FAIL(self->ctx, COSET_EARGUMENT, "%s has no training part", data->name);
-    TRY(batch_runner_new(self->ctx, self->graph, &data->sample, 0, taps, n_taps, &runner));
+    TRY(batch_runner_new(self->ctx, self->graph, &view.sample, 0, taps, n_taps, &runner));
     at.runner = runner;
     TRY(batch_run(self->ctx, runner, &source, "calibrate", collect, &at));
     for (int64_t t = 0; t < n_taps; t++) widen(self, taps[t]);

@@ -69,7 +69,8 @@ static coset_status make_runner(scorer *self, const coset_graph *graph, batch_ru
                         (long long)graph->n_inputs);
     if (graph->n_outputs < 1)
         return ctx_fail(self->ctx, COSET_EUNSUPPORTED, "%s: has no outputs", graph->name);
-    coset_status status = batch_runner_new(self->ctx, graph, &data->sample, 0, NULL, 0, runner_out);
+    coset_status status =
+        batch_runner_new(self->ctx, graph, &self->view->sample, 0, NULL, 0, runner_out);
     if (status != COSET_EARGUMENT) return status;
     return ctx_fail_in(self->ctx, status, "%s with data %s", graph->name, data->name);
 }
@@ -295,7 +296,7 @@ done:
 coset_status evaluate(coset_ctx *ctx, const coset_graph *graph, const coset_graph *against,
                       const coset_data *data, const data_part *part, evaluation *out)
 {
-    data_view view = {.data = data, .part = part, .samples = part->rows};
+    data_view view = data_view_for(data, part, graph, NULL, part->rows);
     return evaluate_view(ctx, graph, against, &view, out);
 }
 

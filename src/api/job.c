@@ -172,8 +172,9 @@ static coset_status draw_rows(job *self)
     }
     qsort(self->order, (size_t)calib, sizeof *self->order, ascending);
     qsort(self->order + calib, (size_t)held, sizeof *self->order, ascending);
-    self->calib = (data_view){self->data, train, self->order, calib};
-    self->held = held > 0 ? (data_view){self->data, train, self->order + calib, held} : self->calib;
+    self->calib = self->held = data_view_for(self->data, train, self->graph, self->order, calib);
+    if (held > 0)
+        self->held = data_view_for(self->data, train, self->graph, self->order + calib, held);
     self->source = data_source(&self->calib);
 done:
     return status;
@@ -191,7 +192,7 @@ static coset_status collect_stats(job *self)
     if (status != COSET_OK) return status;
     /* Methods that look at weights alone need no statistics unless something is lifted. */
     status = calibration_collect(self->ctx, self->graph, self->groups, &self->source,
-                                 &self->data->sample, &self->stats);
+                                 &self->calib.sample, &self->stats);
     if (status != COSET_EARGUMENT) return status;
     return ctx_fail_in(self->ctx, status, "%s with data %s", self->graph->name, self->data->name);
 }

@@ -114,10 +114,10 @@ static coset_status try_reconstruct(job *self, outcome *at, double *rel_l2)
     double found = 0, least = (double)INFINITY, start = report_clock();
     if (self->targets == NULL)
         TRY(reconstruct_targets_new(ctx, self->graph, self->groups, &self->source,
-                                    &self->data->sample, &self->targets));
+                                    &self->calib.sample, &self->targets));
     for (int r = 0; r < N_RIDGES; r++) {
         TRY(reconstruct(ctx, self->graph, self->groups, at->plan, self->targets, &self->source,
-                        &self->data->sample, at->graph, RECONSTRUCT_RIDGES[r], &refitted));
+                        &self->calib.sample, at->graph, RECONSTRUCT_RIDGES[r], &refitted));
         TRY(held_out_error(self, refitted, &found));
         if (found < least) {
             least = found;

@@ -8,8 +8,6 @@
 
 /* Labels are indices of outputs; larger ones are amounts that should be stored as floats. */
 enum { MAX_CLASSES = 1000000 };
-/* Streams of the seed (base/rng.h). */
-enum { STREAM_SPLIT = 0x5B117 };
 
 void samples_free(coset_ctx *ctx, samples *self)
 {
@@ -123,6 +121,12 @@ done:
 
 /* ---- the split --------------------------------------------------------------------------------- */
 
+int64_t samples_test_rows(int64_t rows, double share)
+{
+    int64_t n = (int64_t)floor((double)rows * share + 0.5);
+    return n < 1 ? 1 : n > rows - 1 ? rows - 1 : n;
+}
+
 static coset_status split(coset_ctx *ctx, samples *self, double share)
 {
     coset_status status = COSET_OK;
@@ -130,8 +134,7 @@ static coset_status split(coset_ctx *ctx, samples *self, double share)
     samples parts = {.n_classes = self->n_classes};
     rng random = rng_seed(ctx->seed, STREAM_SPLIT);
     if (rows < 2) return COSET_OK;
-    int64_t n_test = (int64_t)floor((double)rows * share + 0.5);
-    n_test = n_test < 1 ? 1 : n_test > rows - 1 ? rows - 1 : n_test;
+    int64_t n_test = samples_test_rows(rows, share);
     TRY(ctx_alloc_raw(ctx, rows, sizeof *order, &order));
     rng_permutation(&random, rows, order);
     TRY(samples_rows(ctx, self->x, order, 0, n_test, &parts.x_test));
@@ -315,11 +318,46 @@ static coset_status make_part(coset_ctx *ctx, coset_data *data, tensor **x, cons
     return read_amounts(ctx, y, data->name, &part->y);
 }
 
+/* A recipe needs to know where the channels are. Of four dimensions only one may look like them. */
+static coset_status find_layout(coset_ctx *ctx, coset_data *data, const shape *x)
+{
+    char text[SHAPE_TEXT];
+    if (data->layout != COSET_LAYOUT_AS_IS || !recipe_acts(&data->recipe)) return COSET_OK;
+    if (x->rank != 3 && x->rank != 4)
+        return ctx_fail(
+            ctx, COSET_EARGUMENT,
+            "%s: only images are resized and have channels to order, but x has shape %s",
+            data->name, shape_text(x, text, sizeof text));
+    bool four = x->rank == 4;
+    bool last = four && (x->dims[3] == 1 || x->dims[3] == 3);
+    bool first = four && (x->dims[1] == 1 || x->dims[1] == 3);
+    if (four && first == last)
+        return ctx_fail(ctx, COSET_EARGUMENT,
+                        "%s: x has shape %s: say by the layout where its channels are (--layout)",
+                        data->name, shape_text(x, text, sizeof text));
+    data->layout = last ? COSET_LAYOUT_NHWC : COSET_LAYOUT_NCHW;
+    return COSET_OK;
+}
+
+/* Images of arrays as the recipe makes them; sample is their shape before. */
+static coset_status prepare_images(coset_ctx *ctx, coset_data *data, const shape *x)
+{
+    char text[SHAPE_TEXT];
+    shape *sample = &data->sample;
+    *sample = recipe_shape(&data->recipe, sample->dims[1], sample->dims[2], sample->dims[0]);
+    if (sample->dims[0] > 0) return COSET_OK;
+    return ctx_fail(ctx, COSET_EARGUMENT,
+                    "%s: x has shape %s: only 3 channels, or 1, can be brought into another order",
+                    data->name, shape_text(x, text, sizeof text));
+}
+
 /* Shape of one sample as data_fill gives it. */
 static coset_status set_sample(coset_ctx *ctx, coset_data *data, const shape *x)
 {
     char text[SHAPE_TEXT];
     shape *sample = &data->sample;
+    coset_status status = find_layout(ctx, data, x);
+    if (status != COSET_OK) return status;
     bool nhwc = data->layout == COSET_LAYOUT_NHWC;
     *sample = (shape){.rank = x->rank - 1};
     for (int i = 1; i < x->rank; i++) sample->dims[i - 1] = x->dims[i];
@@ -335,7 +373,7 @@ static coset_status set_sample(coset_ctx *ctx, coset_data *data, const shape *x)
         *sample = (shape){.rank = 3, .dims = {1, x->dims[1], x->dims[2]}};
     else if (nhwc)
         *sample = (shape){.rank = 3, .dims = {x->dims[3], x->dims[1], x->dims[2]}};
-    return COSET_OK;
+    return recipe_acts(&data->recipe) ? prepare_images(ctx, data, x) : COSET_OK;
 }
 
 static coset_status copy_floats(coset_ctx *ctx, const float *from, int64_t n, float **copy_out)
@@ -347,8 +385,8 @@ static coset_status copy_floats(coset_ctx *ctx, const float *from, int64_t n, fl
 }
 
 /* mean and std hold one number for each channel of an image, for each feature, or for all. */
-static coset_status set_channels(coset_ctx *ctx, coset_data *data,
-                                 const coset_data_options *options)
+coset_status samples_set_channels(coset_ctx *ctx, coset_data *data,
+                                  const coset_data_options *options)
 {
     coset_status status = COSET_OK;
     const shape *sample = &data->sample;
@@ -376,10 +414,11 @@ coset_status samples_build(coset_ctx *ctx, samples *self, const char *name,
     TRY(ctx_alloc(ctx, 1, sizeof *data, &data));
     TRY(ctx_strdup(ctx, name, &data->name));
     data->layout = options->layout;
+    data->recipe = recipe_of(options);
     data->n_classes = self->n_classes;
     TRY(check_samples(ctx, self, name));
     TRY(set_sample(ctx, data, &self->x->shape));
-    TRY(set_channels(ctx, data, options));
+    TRY(samples_set_channels(ctx, data, options));
     if (self->x_test == NULL) TRY(split(ctx, self, options->test_share));
     if (options->standardise) TRY(standardise_samples(ctx, self, name));
     TRY(narrow_x(ctx, &self->x, name));

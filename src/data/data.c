@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "data/image.h"
 #include "data/samples.h"
 #include "graph/convert.h"
 
@@ -25,6 +26,13 @@ static coset_status check_options(coset_ctx *ctx, const coset_data_options *opti
             return ctx_fail(ctx, COSET_EARGUMENT, "std %lld is %g; it must be over 0", (long long)i,
                             (double)options->std[i]);
     }
+    if (options->height < 0 || options->width < 0 ||
+        (options->height == 0) != (options->width == 0) || options->height > IMAGE_MAX_SIDE ||
+        options->width > IMAGE_MAX_SIDE || options->height * options->width > IMAGE_MAX_PIXELS)
+        return ctx_fail(ctx, COSET_EARGUMENT, "images cannot be resized to %lld x %lld",
+                        (long long)options->height, (long long)options->width);
+    if (!isfinite((float)options->pad_value))
+        return ctx_fail(ctx, COSET_EARGUMENT, "the pad value is not finite");
     bool scaled = options->scale != 1 || options->mean != NULL || options->std != NULL;
     if (options->standardise && scaled)
         return ctx_fail(ctx, COSET_EARGUMENT,
@@ -42,6 +50,8 @@ coset_status coset_data_load(coset_ctx *ctx, const char *path, const coset_data_
     *data_out = NULL;
     if (options == NULL) options = &defaults;
     TRY(check_options(ctx, options));
+    TRY(samples_load_images(ctx, path, options, data_out));
+    if (*data_out != NULL) goto done;
     TRY(samples_load(ctx, path, options, &found, digest));
     TRY(samples_build(ctx, &found, path, options, data_out));
     memcpy((*data_out)->digest, digest, sizeof digest);
@@ -107,6 +117,7 @@ int64_t coset_data_test_rows(const coset_data *data)
 static void free_part(coset_ctx *ctx, data_part *part)
 {
     tensor_release(ctx, part->x);
+    ctx_free(ctx, part->file);
     ctx_free(ctx, part->y);
     ctx_free(ctx, part->label);
 }
@@ -116,6 +127,7 @@ void coset_data_free(coset_ctx *ctx, coset_data *data)
     if (data == NULL) return;
     free_part(ctx, &data->train);
     free_part(ctx, &data->test);
+    image_files_free(ctx, data->files);
     ctx_free(ctx, data->name);
     ctx_free(ctx, data->mean);
     ctx_free(ctx, data->std);
@@ -124,17 +136,54 @@ void coset_data_free(coset_ctx *ctx, coset_data *data)
 
 /* ---- samples ----------------------------------------------------------------------------------- */
 
-/* One stored sample as f32; `integers` [width] is scratch for integer types. */
-static void read_sample(const tensor *x, int64_t row, int64_t width, int64_t *integers, float *out)
+/* Where the samples of one data_fill pass through. */
+typedef struct filler {
+    coset_ctx *ctx;
+    const coset_data *data;
+    const data_part *part;
+    int64_t width;     /* elements of a sample as it is given */
+    int64_t raw;       /* elements of a stored row */
+    int64_t *integers; /* [raw] of integer types */
+    float *stored;     /* [raw] of a row that is turned or prepared */
+    bool prepared, turned;
+} filler;
+
+/* One stored row as f32. */
+static void read_row(const filler *self, int64_t row, float *out)
 {
+    const tensor *x = self->part->x;
     size_t bytes = coset_dtype_bits(x->dtype) / 8;
-    const uint8_t *from = (const uint8_t *)x->data + (size_t)(row * width) * bytes;
+    const uint8_t *from = (const uint8_t *)x->data + (size_t)(row * self->raw) * bytes;
     if (dtype_is_float(x->dtype)) {
-        convert_to_f32(x->dtype, from, width, out);
+        convert_to_f32(x->dtype, from, self->raw, out);
     } else {
-        convert_to_i64(x->dtype, from, width, integers);
-        for (int64_t i = 0; i < width; i++) out[i] = (float)integers[i];
+        convert_to_i64(x->dtype, from, self->raw, self->integers);
+        for (int64_t i = 0; i < self->raw; i++) out[i] = (float)self->integers[i];
     }
+}
+
+/* A stored row as an image: bytes where they lie, other types as floats. */
+static pixel_view view_row(const filler *self, int64_t row)
+{
+    const tensor *x = self->part->x;
+    const int64_t *dims = x->shape.dims;
+    bool last = self->data->layout == COSET_LAYOUT_NHWC && x->shape.rank == 4;
+    bool flat = x->shape.rank == 3;
+    pixel_view view = {.channels = flat   ? 1
+                                   : last ? dims[3]
+                                          : dims[1],
+                       .height = flat || last ? dims[1] : dims[2],
+                       .width = flat || last ? dims[2] : dims[3]};
+    view.column = last ? view.channels : 1;
+    view.row = view.column * view.width;
+    view.channel = last ? 1 : view.row * view.height;
+    if (x->dtype == COSET_U8) {
+        view.bytes = (const uint8_t *)x->data + row * self->raw;
+    } else {
+        read_row(self, row, self->stored);
+        view.floats = self->stored;
+    }
+    return view;
 }
 
 /* [pixels, channels] -> [channels, pixels] */
@@ -156,28 +205,96 @@ static void normalise(const coset_data *data, int64_t width, float *out)
     }
 }
 
+/* Sample `row` before it is scaled. */
+static coset_status fill_raw(const filler *self, int64_t row, float *out)
+{
+    if (self->part->file != NULL)
+        return image_files_read(self->ctx, self->data->files, self->part->file[row], out);
+    if (self->prepared) {
+        pixel_view view = view_row(self, row);
+        return recipe_apply(self->ctx, &self->data->recipe, &view, out);
+    }
+    int64_t channels = self->data->sample.dims[0];
+    read_row(self, row, self->turned ? self->stored : out);
+    if (self->turned) split_channels(self->stored, channels, self->width / channels, out);
+    return COSET_OK;
+}
+
+static coset_status filler_open(filler *self)
+{
+    coset_status status = COSET_OK;
+    const coset_data *data = self->data;
+    const tensor *x = self->part->x;
+    self->width = shape_product(&data->sample, 0, data->sample.rank);
+    if (x == NULL) return COSET_OK;
+    self->raw = shape_product(&x->shape, 1, x->shape.rank);
+    self->prepared = recipe_acts(&data->recipe);
+    self->turned = !self->prepared && data->layout == COSET_LAYOUT_NHWC && data->sample.dims[0] > 1;
+    if (!dtype_is_float(x->dtype))
+        TRY(ctx_alloc_raw(self->ctx, self->raw, sizeof *self->integers, &self->integers));
+    if (self->turned || self->prepared)
+        TRY(ctx_alloc_raw(self->ctx, self->raw, sizeof *self->stored, &self->stored));
+done:
+    return status;
+}
+
 coset_status data_fill(coset_ctx *ctx, const coset_data *data, const data_part *part,
                        const int64_t *index, int64_t first, int64_t count, float *out)
 {
     coset_status status = COSET_OK;
-    int64_t width = shape_product(&data->sample, 0, data->sample.rank), *integers = NULL;
-    int64_t channels = data->sample.dims[0];
-    float *pixels = NULL;
-    bool turned = data->layout == COSET_LAYOUT_NHWC && channels > 1;
+    filler self = {.ctx = ctx, .data = data, .part = part};
     bool plain = data->scale == 1 && data->mean == NULL && data->std == NULL;
-    if (!dtype_is_float(part->x->dtype))
-        TRY(ctx_alloc_raw(ctx, width, sizeof *integers, &integers));
-    if (turned) TRY(ctx_alloc_raw(ctx, width, sizeof *pixels, &pixels));
-    for (int64_t i = 0; i < count; i++, out += width) {
-        int64_t row = index != NULL ? index[i] : first + i;
-        read_sample(part->x, row, width, integers, turned ? pixels : out);
-        if (turned) split_channels(pixels, channels, width / channels, out);
-        if (!plain) normalise(data, width, out);
+    TRY(filler_open(&self));
+    for (int64_t i = 0; i < count; i++, out += self.width) {
+        TRY(fill_raw(&self, index != NULL ? index[i] : first + i, out));
+        if (!plain) normalise(data, self.width, out);
     }
 done:
-    ctx_free(ctx, integers);
-    ctx_free(ctx, pixels);
+    ctx_free(ctx, self.integers);
+    ctx_free(ctx, self.stored);
     return status;
+}
+
+/* ---- views ------------------------------------------------------------------------------------- */
+
+bool data_is_images(const coset_data *data)
+{
+    return data->layout != COSET_LAYOUT_AS_IS;
+}
+
+static bool fits(const shape *declared, int64_t a, int64_t b, int64_t c)
+{
+    const int64_t *dims = declared->dims;
+    return (dims[1] < 0 || dims[1] == a) && (dims[2] < 0 || dims[2] == b) &&
+           (dims[3] < 0 || dims[3] == c);
+}
+
+data_view data_view_for(const coset_data *data, const data_part *part, const coset_graph *graph,
+                        const int64_t *index, int64_t count)
+{
+    data_view view = {
+        .data = data, .part = part, .index = index, .samples = count, .sample = data->sample};
+    if (!data_is_images(data) || graph->n_inputs < 1) return view;
+    const shape *declared = &graph->values[graph->inputs[0]].shape;
+    const int64_t *dims = data->sample.dims;
+    if (declared->rank != 4 || fits(declared, dims[0], dims[1], dims[2]) ||
+        !fits(declared, dims[1], dims[2], dims[0]))
+        return view;
+    view.channels_last = true;
+    view.sample = (shape){.rank = 3, .dims = {dims[1], dims[2], dims[0]}};
+    return view;
+}
+
+/* [channels, pixels] -> [pixels, channels] of each sample, through `planes`. */
+static void join_channels(float *values, int64_t count, int64_t channels, int64_t pixels,
+                          float *planes)
+{
+    for (int64_t s = 0; s < count; s++, values += channels * pixels) {
+        memcpy(planes, values, (size_t)(channels * pixels) * sizeof *planes);
+        for (int64_t p = 0; p < pixels; p++)
+            for (int64_t c = 0; c < channels; c++)
+                values[p * channels + c] = planes[c * pixels + p];
+    }
 }
 
 static coset_status fill_view(coset_ctx *ctx, void *user, int64_t input, int64_t first,
@@ -188,7 +305,15 @@ static coset_status fill_view(coset_ctx *ctx, void *user, int64_t input, int64_t
         return ctx_fail(ctx, COSET_EUNSUPPORTED,
                         "%s: the model has several inputs, the data is for one", view->data->name);
     const int64_t *index = view->index != NULL ? view->index + first : NULL;
-    return data_fill(ctx, view->data, view->part, index, first, count, out);
+    int64_t width = shape_product(&view->sample, 0, view->sample.rank);
+    float *planes = NULL;
+    coset_status status = data_fill(ctx, view->data, view->part, index, first, count, out);
+    if (status != COSET_OK || !view->channels_last) return status;
+    status = ctx_alloc_raw(ctx, width, sizeof *planes, &planes);
+    if (status != COSET_OK) return status;
+    join_channels(out, count, view->sample.dims[2], width / view->sample.dims[2], planes);
+    ctx_free(ctx, planes);
+    return COSET_OK;
 }
 
 batch_source data_source(data_view *view)

@@ -36,6 +36,20 @@ COSET_MUST_USE coset_status samples_decode(coset_ctx *ctx, const void *bytes, si
                                            const char *name, const coset_data_options *options,
                                            samples *out);
 
+/* Loads a folder of images, if `path` is one: else *data_out stays NULL.
+ * Errors: those of image_folder_scan and image_files_new; COSET_EARGUMENT for options that do not go
+ * with images. */
+COSET_MUST_USE coset_status samples_load_images(coset_ctx *ctx, const char *path,
+                                                const coset_data_options *options,
+                                                coset_data **data_out);
+
+/* Sets the scale, mean and std of data whose sample shape and layout are known. */
+COSET_MUST_USE coset_status samples_set_channels(coset_ctx *ctx, coset_data *data,
+                                                 const coset_data_options *options);
+/* How many of `rows` >= 2 become the test part. */
+int64_t samples_test_rows(int64_t rows, double share);
+enum { STREAM_SPLIT = 0x5B117 }; /* of the seed (base/rng.h) */
+
 /* Splits, checks and types samples; takes over what it keeps from them. */
 COSET_MUST_USE coset_status samples_build(coset_ctx *ctx, samples *self, const char *name,
                                           const coset_data_options *options, coset_data **data_out);

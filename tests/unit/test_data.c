@@ -200,7 +200,8 @@ static void test_from_rows(void **state)
     x[0] = 9; /* copied */
     assert_string_equal(shown(ctx, data), "1 2 \n3 4 \n5 6 \n");
     assert_int_equal(coset_data_test_rows(data), 0);
-    data_view view = {data, &data->train, order, 2};
+    data_view view = {
+        .data = data, .part = &data->train, .index = order, .samples = 2, .sample = data->sample};
     batch_source source = data_source(&view);
     assert_int_equal(source.samples, 2);
     assert_int_equal(source.fill(ctx, source.user, 0, 0, 2, out), COSET_OK);

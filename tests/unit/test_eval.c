@@ -103,7 +103,8 @@ static void r2_by_hand(void **state)
     assert_true(isnan(result.against_value));
 
     const int64_t last[2] = {2, 1};
-    data_view view = {data, &data->train, last, 2};
+    data_view view = {
+        .data = data, .part = &data->train, .index = last, .samples = 2, .sample = data->sample};
     OK(evaluate_view(ctx, same, NULL, &view, &result));
     /* Rows 2 and 1: SSE = 1 + 1 + 1 + 0, means 4 and 6, SST = 4 + 4 + 4 + 4. */
     assert_near(result.value, 1 - 3 / 16.0);
@@ -263,7 +264,7 @@ static void what_does_not_fit(void **state)
     build_finish(&build);
     fails(two, build.graph, data, COSET_EARGUMENT, "outputs");
     coset_graph_free(ctx, build.graph);
-    data_view none = {data, &data->train, NULL, 0};
+    data_view none = {.data = data, .part = &data->train, .sample = data->sample};
     evaluation result;
     assert_int_equal(evaluate_view(ctx, two, NULL, &none, &result), COSET_EARGUMENT);
     coset_data_free(ctx, data);
