@@ -35,3 +35,22 @@ done:
     tensor_release(ctx, constant);
     return status;
 }
+
+static graph_attr *find_attr(op_cut *call, const char *name)
+{
+    graph_node *node = &call->graph->nodes[call->node_id];
+    for (int32_t a = 0; a < node->n_attrs; a++)
+        if (strcmp(node->attrs[a].name, name) == 0) return &node->attrs[a];
+    return NULL;
+}
+
+coset_status cut_set_int(op_cut *call, const char *name, int64_t value)
+{
+    graph_attr *attr = find_attr(call, name);
+    graph_attr fresh = {.name = name, .kind = ATTR_INT, .changed = true, .i = value};
+    if (attr == NULL) return graph_add_attr(call->at.ctx, call->graph, call->node_id, &fresh);
+    attr->i = value;
+    attr->changed = true;
+    call->graph->changed = true;
+    return COSET_OK;
+}

@@ -112,6 +112,9 @@ typedef struct op_cut {
 COSET_MUST_USE coset_status cut_set_input(op_cut *call, int input, const int64_t *values,
                                           const shape *shape);
 
+/* Sets an integer attribute of the node, or adds it. */
+COSET_MUST_USE coset_status cut_set_int(op_cut *call, const char *attr, int64_t value);
+
 /* ---- the run over a graph ---- */
 
 COSET_MUST_USE coset_status labels_run(coset_ctx *ctx, const coset_graph *graph,
