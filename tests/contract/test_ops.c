@@ -122,6 +122,11 @@ static coset_status run_row(const char *name, const coset_graph *graph, const of
     node_inputs(graph, node, in, arrays, memory);
     const op_trial trial = {name, node->op, node, graph->opset, arrays};
     op_trial_check_infer(ctx, &trial);
+    if (node->op->forward == NULL) { /* nothing but its inference can be held to the case */
+        for (int32_t i = 0; i < node->n_inputs; i++) ctx_free(ctx, memory[i]);
+        mark(node->op);
+        return ctx_fail(ctx, COSET_EUNSUPPORTED, "%s is not run", node->op_type);
+    }
     coset_status status = op_trial_run(ctx, &trial, 2, out);
     for (int32_t o = 0; status == COSET_OK && o < node->n_outputs; o++)
         for (int i = 0; i < want->n; i++)
