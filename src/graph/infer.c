@@ -16,7 +16,9 @@ enum {
 struct graph_facts {
     coset_ctx *ctx;
     const coset_graph *graph;
-    fact *facts;   /* [n_values + 1]; the last one is that of an absent input */
+    fact *facts; /* [n_facts] of the values that were there so far */
+    int64_t n_facts, capacity;
+    fact absent;
     arena arena;   /* array records */
     void **memory; /* [n_memory] data of folded and converted constants */
     int64_t n_memory, memory_capacity;
@@ -30,13 +32,15 @@ typedef struct inference {
     graph_facts *facts;
     name_map symbols; /* symbolic dimension -> size; -1 if two inputs disagree */
     bool overridden;  /* an input has other sizes than the file declares: so may everything else */
-    fact *in, *out;   /* of one node */
+    const infer_visitor *visitor; /* NULL: none */
+    fact *in, *out;               /* of one node */
     array *in_arrays, *out_arrays;
+    int64_t in_capacity, array_capacity;
 } inference;
 
 const fact *graph_fact(const graph_facts *facts, int32_t value)
 {
-    return &facts->facts[value < 0 ? facts->graph->n_values : value];
+    return value < 0 ? &facts->absent : &facts->facts[value];
 }
 
 void graph_node_facts(const graph_facts *facts, const graph_node *node, fact *in_out, fact *out_out)
@@ -193,19 +197,33 @@ static coset_status take_input(inference *self, int64_t index, const shape *give
                     shape_text(&known->shape, text, sizeof text));
 }
 
+static coset_status seed_constant(graph_facts *facts, int32_t value)
+{
+    const tensor *constant = facts->graph->values[value].constant;
+    if (constant == NULL) return COSET_OK;
+    facts->facts[value] = (fact){.dtype = constant->dtype, .shape = constant->shape};
+    return is_lent(constant->dtype) ? convert(facts, value) : COSET_OK;
+}
+
+/* Takes in values that are new: all of them, and later those that a visitor has added. */
+static coset_status seed_new(inference *self)
+{
+    coset_status status = COSET_OK;
+    graph_facts *facts = self->facts;
+    const int64_t n = self->graph->n_values;
+    TRY(ctx_reserve(self->ctx, &facts->facts, &facts->capacity, n, sizeof *facts->facts));
+    for (; facts->n_facts < n; facts->n_facts++) {
+        facts->facts[facts->n_facts] = facts->absent;
+        TRY(seed_constant(facts, (int32_t)facts->n_facts));
+    }
+done:
+    return status;
+}
+
 static coset_status seed_values(inference *self, const shape *input_shapes)
 {
     coset_status status = COSET_OK;
-    for (int64_t v = 0; v <= self->graph->n_values; v++)
-        self->facts->facts[v] = (fact){.dtype = COSET_UNDEFINED, .shape = SHAPE_UNKNOWN};
-    for (int64_t v = 0; v < self->graph->n_values; v++) {
-        const tensor *constant = self->graph->values[v].constant;
-        if (constant == NULL) continue;
-        fact *known = &self->facts->facts[v];
-        known->dtype = constant->dtype;
-        known->shape = constant->shape;
-        if (is_lent(constant->dtype)) TRY(convert(self->facts, (int32_t)v));
-    }
+    TRY(seed_new(self));
     for (int64_t i = 0; i < self->graph->n_inputs; i++)
         TRY(take_input(self, i, input_shapes != NULL ? &input_shapes[i] : NULL));
 done:
@@ -318,6 +336,32 @@ done:
     return status;
 }
 
+/* Room for the records of a node with so many inputs; what they hold is lost. */
+static coset_status reserve_inputs(inference *self, int64_t n)
+{
+    coset_status status = COSET_OK;
+    TRY(ctx_reserve(self->ctx, &self->in, &self->in_capacity, n, sizeof *self->in));
+    TRY(ctx_reserve(self->ctx, &self->in_arrays, &self->array_capacity, n,
+                    sizeof *self->in_arrays));
+done:
+    return status;
+}
+
+static coset_status alloc_node_records(inference *self)
+{
+    coset_status status = COSET_OK;
+    int32_t n_in = 0, n_out = 0;
+    for (int64_t n = 0; n < self->graph->n_nodes; n++) {
+        if (self->graph->nodes[n].n_inputs > n_in) n_in = self->graph->nodes[n].n_inputs;
+        if (self->graph->nodes[n].n_outputs > n_out) n_out = self->graph->nodes[n].n_outputs;
+    }
+    TRY(reserve_inputs(self, n_in));
+    TRY(ctx_alloc(self->ctx, n_out, sizeof *self->out, &self->out));
+    TRY(ctx_alloc(self->ctx, n_out, sizeof *self->out_arrays, &self->out_arrays));
+done:
+    return status;
+}
+
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
 /* Refuses output shapes that no tensor can have before anything is sized by them. */
@@ -339,9 +383,28 @@ static bool is_stored(const inference *self, const graph_node *node)
     return true;
 }
 
+/* Lets the visitor change the node, which may give it other inputs. */
+static coset_status visit(inference *self, const graph_node *node)
+{
+    coset_status status = COSET_OK;
+    const infer_visitor *visitor = self->visitor;
+    if (visitor == NULL) return COSET_OK;
+    graph_node_facts(self->facts, node, self->in, self->out);
+    TRY(convert_inputs(self, node, false));
+    TRY(visitor->before(visitor->user, (int32_t)(node - self->graph->nodes), self->in));
+    TRY(seed_new(self));
+    TRY(reserve_inputs(self, node->n_inputs));
+    for (int32_t i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i] >= 0 && self->graph->values[node->inputs[i]].changed)
+            TRY(seed_constant(self->facts, node->inputs[i]));
+done:
+    return status;
+}
+
 static coset_status infer_node(inference *self, const graph_node *node)
 {
     coset_status status = COSET_OK;
+    TRY(visit(self, node));
     op_infer call = {.at = {.ctx = self->ctx,
                             .node = node,
                             .opset = self->graph->opset,
@@ -364,22 +427,9 @@ static coset_status infer_node(inference *self, const graph_node *node)
     if (work >= 0 && spend(self->facts, work, kept)) TRY(fold_node(self, node, &call));
     for (int32_t i = 0; i < node->n_outputs; i++)
         if (node->outputs[i] >= 0) self->facts->facts[node->outputs[i]] = self->out[i];
-done:
-    return status;
-}
-
-static coset_status alloc_node_records(inference *self)
-{
-    coset_status status = COSET_OK;
-    int32_t n_in = 0, n_out = 0;
-    for (int64_t n = 0; n < self->graph->n_nodes; n++) {
-        if (self->graph->nodes[n].n_inputs > n_in) n_in = self->graph->nodes[n].n_inputs;
-        if (self->graph->nodes[n].n_outputs > n_out) n_out = self->graph->nodes[n].n_outputs;
-    }
-    TRY(ctx_alloc(self->ctx, n_in, sizeof *self->in, &self->in));
-    TRY(ctx_alloc(self->ctx, n_in, sizeof *self->in_arrays, &self->in_arrays));
-    TRY(ctx_alloc(self->ctx, n_out, sizeof *self->out, &self->out));
-    TRY(ctx_alloc(self->ctx, n_out, sizeof *self->out_arrays, &self->out_arrays));
+    if (self->visitor != NULL)
+        TRY(self->visitor->after(self->visitor->user, (int32_t)(node - self->graph->nodes),
+                                 self->out));
 done:
     return status;
 }
@@ -387,14 +437,20 @@ done:
 coset_status graph_infer(coset_ctx *ctx, const coset_graph *graph, const shape *input_shapes,
                          graph_facts **facts_out)
 {
+    return graph_infer_visit(ctx, graph, input_shapes, NULL, facts_out);
+}
+
+coset_status graph_infer_visit(coset_ctx *ctx, const coset_graph *graph, const shape *input_shapes,
+                               const infer_visitor *visitor, graph_facts **facts_out)
+{
     coset_status status = COSET_OK;
     graph_facts *facts = NULL;
-    inference self = {.ctx = ctx, .graph = graph};
+    inference self = {.ctx = ctx, .graph = graph, .visitor = visitor};
     *facts_out = NULL;
     TRY(ctx_alloc(ctx, 1, sizeof *facts, &facts));
     *facts = (graph_facts){.ctx = ctx, .graph = graph};
+    facts->absent = (fact){.dtype = COSET_UNDEFINED, .shape = SHAPE_UNKNOWN};
     self.facts = facts;
-    TRY(ctx_alloc(ctx, graph->n_values + 1, sizeof *facts->facts, &facts->facts));
     TRY(alloc_node_records(&self));
     TRY(seed_values(&self, input_shapes));
     for (int64_t n = 0; n < graph->n_nodes; n++) TRY(infer_node(&self, &graph->nodes[n]));

@@ -14,6 +14,22 @@ typedef struct graph_facts graph_facts;
  * file, or unknown. Errors: COSET_EFORMAT naming the node whose inputs do not fit; COSET_EMEMORY. */
 COSET_MUST_USE coset_status graph_infer(coset_ctx *ctx, const coset_graph *graph,
                                         const shape *input_shapes, graph_facts **facts_out);
+
+/* Someone who looks at, and may change, every node on the way.
+ *   before  called with the facts of the node's inputs; may give the node other attributes, other or more
+ *           constant inputs, and its outputs other declared shapes; adds no nodes
+ *   after   called with the facts of its outputs */
+typedef struct infer_visitor {
+    void *user;
+    coset_status (*before)(void *user, int32_t node, const fact *in);
+    coset_status (*after)(void *user, int32_t node, const fact *out);
+} infer_visitor;
+
+/* graph_infer with a visitor (NULL: none), who may hold `graph` without const. */
+COSET_MUST_USE coset_status graph_infer_visit(coset_ctx *ctx, const coset_graph *graph,
+                                              const shape *input_shapes,
+                                              const infer_visitor *visitor,
+                                              graph_facts **facts_out);
 const fact *graph_fact(const graph_facts *facts,
                        int32_t value); /* value -1: the fact of an absent input */
 void graph_facts_free(coset_ctx *ctx, graph_facts *facts);

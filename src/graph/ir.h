@@ -130,6 +130,10 @@ void graph_set_constant(coset_ctx *ctx, coset_graph *graph, int32_t value, tenso
 COSET_MUST_USE coset_status graph_copy_constant(coset_ctx *ctx, coset_graph *graph, int32_t node,
                                                 int32_t input, int32_t *value_out);
 
+/* A new initialiser with a name derived from that of `like`; it has no data yet. */
+COSET_MUST_USE coset_status graph_add_constant(coset_ctx *ctx, coset_graph *graph, int32_t like,
+                                               int32_t *value_out);
+
 /* Puts an Add of a new constant behind a value: its readers (and a graph output of that name, which
  * keeps its name) see the sum. Takes a reference of its own to `constant`. */
 COSET_MUST_USE coset_status graph_insert_add(coset_ctx *ctx, coset_graph *graph, int32_t value,

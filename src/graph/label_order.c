@@ -12,8 +12,8 @@
 /* What one node moved: element j of the output came from element from[j] of its inputs in a row. */
 struct label_move {
     int64_t n_out, n_in;
-    int64_t *out_ids, *in_ids, *from;
-    int32_t *input; /* [n_in] which input it is */
+    int64_t *out_ids, *in_ids, *from; /* from -1: of none */
+    int32_t *input;                   /* [n_in] which input it is */
 };
 
 static coset_status move_new(label_set *set, const array *in, int n_data, const label_array *result,
@@ -83,6 +83,23 @@ done:
     return status;
 }
 
+coset_status label_note_pick(label_set *set, const label_array *in, const label_array *result,
+                             const int64_t *from)
+{
+    coset_status status = COSET_OK;
+    array data = {.dtype = COSET_I64, .shape = {.rank = in->rank}, .i = in->ids};
+    label_move self = {0};
+    memcpy(data.shape.dims, in->dims, sizeof in->dims);
+    TRY(move_new(set, &data, 1, result, &self));
+    if (self.n_out > 0) memcpy(self.from, from, (size_t)self.n_out * sizeof *from);
+    if (keeps_order(&self)) goto done;
+    TRY(ctx_reserve(set->ctx, &set->moves, &set->moves_capacity, set->n_moves + 1,
+                    sizeof *set->moves));
+    set->moves[set->n_moves++] = self;
+done:
+    return status;
+}
+
 /* splitmix64's mixing of one more number into a hash. */
 static uint64_t mixed(uint64_t hash, int64_t value)
 {
@@ -121,7 +138,8 @@ coset_status labels_orders(const label_set *set, uint64_t **order_out)
         for (int64_t e = 0; e < move->n_out; e++) {
             int64_t root = labels_root(set, move->out_ids[e]), from = move->from[e];
             uint64_t step = mixed(mixed(0, m), seen[root]++);
-            order[root] += mixed(mixed(step, move->input[from]), number[from]);
+            order[root] +=
+                from < 0 ? mixed(step, -1) : mixed(mixed(step, move->input[from]), number[from]);
         }
         for (int64_t e = 0; e < move->n_out; e++) seen[labels_root(set, move->out_ids[e])] = 0;
         ctx_free(set->ctx, number);

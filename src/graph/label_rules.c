@@ -51,6 +51,7 @@ static coset_status unite_operands(op_labels *call, const operand *operands, lab
     int64_t position[TENSOR_MAX_RANK] = {0};
     for (int64_t e = 0, n = label_elements(result); e < n; e++) {
         int64_t id = LABEL_NONE;
+        bool constant = false;
         for (int o = 0; o < call->at.n_in; o++) {
             if (operands[o].constant) continue;
             int64_t other = label_at(&operands[o], position);
@@ -60,7 +61,11 @@ static coset_status unite_operands(op_labels *call, const operand *operands, lab
             }
             labels_unite(call->set, id, other, "it meets a frozen axis elementwise");
             if (id == LABEL_NONE || other == LABEL_FROZEN) id = other;
+            constant = constant || other == LABEL_NONE;
         }
+        if (constant)
+            labels_unite(call->set, id, LABEL_FROZEN,
+                         "it meets a constant that is part of another value");
         result->ids[e] = id;
         for (int a = result->rank - 1; a >= 0; a--) {
             if (++position[a] < result->dims[a]) break;
@@ -210,6 +215,42 @@ done:
     ctx_free(ctx, in);
     ctx_free(ctx, in_facts);
     ctx_free(ctx, scratch);
+    return status;
+}
+
+bool labels_fixed(const op_labels *call, int input)
+{
+    int32_t value = input < call->at.n_in ? call->at.node->inputs[input] : -1;
+    return value < 0 || call->set->fixed[value];
+}
+
+coset_status labels_pick(op_labels *call, int output, int axis, const int64_t *index, int64_t count)
+{
+    coset_status status = COSET_OK;
+    const label_array *in = &call->labels[0];
+    label_array result = {.rank = in->rank};
+    int64_t *from = NULL, inner = 1, outer = 1, fresh = 0, absent = 0;
+    int64_t dims[TENSOR_MAX_RANK], size = in->dims[axis];
+    for (int a = 0; a < in->rank; a++) dims[a] = a == axis ? count : in->dims[a];
+    for (int a = 0; a < axis; a++) outer *= in->dims[a];
+    for (int a = axis + 1; a < in->rank; a++) inner *= in->dims[a];
+    for (int64_t i = 0; i < count; i++) absent += index[i] < 0;
+    TRY(labels_fresh(call->set, absent, &fresh));
+    TRY(labels_make(call->set, in->rank, dims, LABEL_NONE, &result));
+    TRY(ctx_alloc_raw(call->at.ctx, outer * count * inner, sizeof *from, &from));
+    for (int64_t o = 0, e = 0; o < outer; o++)
+        for (int64_t i = 0, gap = 0; i < count; i++) {
+            bool there = index[i] >= 0;
+            for (int64_t k = 0; k < inner; k++, e++) {
+                from[e] = there ? (o * size + index[i]) * inner + k : -1;
+                result.ids[e] = there ? in->ids[from[e]] : fresh + gap;
+            }
+            gap += !there;
+        }
+    TRY(label_note_pick(call->set, in, &result, from));
+    call->result[output] = result;
+done:
+    ctx_free(call->at.ctx, from);
     return status;
 }
 

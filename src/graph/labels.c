@@ -257,6 +257,11 @@ static coset_status run_node(label_set *set, int32_t id)
                       .result = labels + n_in,
                       .set = set};
     set->node = id;
+    bool fixed = node->n_captures == 0;
+    for (int32_t i = 0; i < n_in; i++)
+        fixed = fixed && (node->inputs[i] < 0 || set->fixed[node->inputs[i]]);
+    for (int32_t i = 0; i < n_out; i++)
+        if (node->outputs[i] >= 0) set->fixed[node->outputs[i]] = fixed;
     /* What an operator without inference gives is frozen, but its readers need not be: where the rank of
      * a reader's output is known all the same (Gemm), so is that of the input. */
     for (int32_t i = 0; i < n_in; i++)
@@ -375,6 +380,8 @@ coset_status labels_run(coset_ctx *ctx, const coset_graph *graph, const graph_fa
     *set = (label_set){.ctx = ctx, .graph = graph, .facts = facts, .node = -1};
     TRY(labels_fresh(set, LABEL_FIRST, &first));
     TRY(ctx_alloc(ctx, graph->n_values, sizeof *set->of_value, &set->of_value));
+    TRY(ctx_alloc(ctx, graph->n_values, sizeof *set->fixed, &set->fixed));
+    for (int64_t v = 0; v < graph->n_values; v++) set->fixed[v] = graph->values[v].constant != NULL;
     TRY(seed_values(set));
     for (int64_t n = 0; n < graph->n_nodes; n++) TRY(run_node(set, (int32_t)n));
     freeze_outputs(set);
@@ -398,6 +405,7 @@ void labels_free(label_set *set)
     ctx_free(ctx, set->frozen_by);
     ctx_free(ctx, set->reason);
     ctx_free(ctx, set->of_value);
+    ctx_free(ctx, set->fixed);
     ctx_free(ctx, set->slots);
     ctx_free(ctx, set->moves);
     arena_free(ctx, &set->arena);

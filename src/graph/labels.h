@@ -81,6 +81,15 @@ COSET_MUST_USE coset_status labels_over_axes(op_labels *call, const int64_t *axe
  * operator's own forward kernel on them, and shrinks axes along which the result does not vary.
  * Inputs 0..n_data-1 are data, the others are parameters (known constants). */
 COSET_MUST_USE coset_status labels_by_kernel(op_labels *call, int n_data, unsigned axes_mask);
+/* What one output of a selection of indices has: those of input 0, but along `axis` only the indices
+ * `index` [count], in this order. -1 stands for zeros that the operator puts there: they belong to no
+ * weight, but go with the units that they meet. Other axes of the output may have other sizes where
+ * labels do not vary along them. The result has the rank of input 0. Remembers the order of indices. */
+COSET_MUST_USE coset_status labels_pick(op_labels *call, int output, int axis, const int64_t *index,
+                                        int64_t count);
+/* True if the value of an input is the same for every input of the model, whatever its shape: it is
+ * stored in the file or computed from what is. */
+bool labels_fixed(const op_labels *call, int input);
 /* Reshape family: same elements, same order, from shape in[0] to out[0]; materialises only the axes
  * that are joined or split. */
 COSET_MUST_USE coset_status labels_reshape(op_labels *call);
@@ -101,19 +110,29 @@ typedef struct axis_keep {
 typedef struct op_cut {
     op_node at;
     int32_t node_id;
-    const fact *in, *out;      /* facts before the cut */
+    const fact *in, *out; /* facts before the cut */
+    const fact
+        *now; /* [n_in] facts of the inputs in the cut graph: what shape arithmetic gives there */
     const axis_keep *keep_in;  /* [n_in] */
     const axis_keep *keep_out; /* [n_out] */
     coset_graph *graph;        /* the graph being rewritten: attributes and inputs may change */
 } op_cut;
 
-/* Replaces a constant input with int64 values (a private copy of the constant is made where other nodes
- * read it too). */
+/* Replaces an input with constant integers (a private copy of the constant is made where other nodes
+ * read it too). An input behind the node's last one, or an absent one, is added. The element type stays
+ * that of the input; a new one is int64. */
 COSET_MUST_USE coset_status cut_set_input(op_cut *call, int input, const int64_t *values,
                                           const shape *shape);
 
+/* Replaces a list of integers among the node's attributes, or adds it. */
+COSET_MUST_USE coset_status cut_set_ints(op_cut *call, const char *attr, const int64_t *values,
+                                         int64_t n);
 /* Sets an integer attribute of the node, or adds it. */
 COSET_MUST_USE coset_status cut_set_int(op_cut *call, const char *attr, int64_t value);
+/* Removes an attribute, if there. */
+void cut_drop_attr(op_cut *call, const char *attr);
+/* Where index `index` of an axis lies after the cut; -1 if it is cut. Cost: log. */
+int64_t axis_keep_place(const axis_keep *self, int axis, int64_t index);
 
 /* ---- the run over a graph ---- */
 

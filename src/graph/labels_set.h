@@ -21,6 +21,7 @@ struct label_set {
     int64_t n_slots, slots_capacity;
     label_move *moves; /* of nodes that change the order of a unit's indices */
     int64_t n_moves, moves_capacity;
+    bool *fixed;  /* [n_values] stored, or computed from what is stored */
     int32_t node; /* being processed; -1 outside */
 };
 
@@ -34,5 +35,9 @@ COSET_MUST_USE coset_status label_expand(label_set *set, const label_array *labe
 /* Remembers how a kernel that moves data has arranged labels: `run` is the call that made `result`. */
 COSET_MUST_USE coset_status label_note_move(label_set *set, const op_call *run, int n_data,
                                             const label_array *result);
+
+/* The same for a result whose element e is element from[e] of the one array `in` (-1: of none). */
+COSET_MUST_USE coset_status label_note_pick(label_set *set, const label_array *in,
+                                            const label_array *result, const int64_t *from);
 
 #endif

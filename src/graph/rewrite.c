@@ -35,13 +35,20 @@ static coset_status add_fresh_value(coset_ctx *ctx, coset_graph *graph, int32_t 
     return status;
 }
 
+coset_status graph_add_constant(coset_ctx *ctx, coset_graph *graph, int32_t like,
+                                int32_t *value_out)
+{
+    coset_status status = add_fresh_value(ctx, graph, like, value_out);
+    if (status == COSET_OK) graph->values[*value_out].is_initialiser = true;
+    return status;
+}
+
 coset_status graph_copy_constant(coset_ctx *ctx, coset_graph *graph, int32_t node, int32_t input,
                                  int32_t *value_out)
 {
     coset_status status = COSET_OK;
     int32_t old = graph->nodes[node].inputs[input], copy = -1;
-    TRY(add_fresh_value(ctx, graph, old, &copy));
-    graph->values[copy].is_initialiser = true;
+    TRY(graph_add_constant(ctx, graph, old, &copy));
     graph->values[copy].dtype = graph->values[old].dtype;
     if (graph->values[old].constant != NULL)
         graph_set_constant(ctx, graph, copy, graph->values[old].constant);
@@ -59,8 +66,7 @@ coset_status graph_insert_add(coset_ctx *ctx, coset_graph *graph, int32_t value,
     TRY(add_fresh_value(ctx, graph, value, &before));
     graph->values[before].dtype = graph->values[value].dtype;
     graph->values[before].shape = graph->values[value].shape;
-    TRY(add_fresh_value(ctx, graph, value, &bias));
-    graph->values[bias].is_initialiser = true;
+    TRY(graph_add_constant(ctx, graph, value, &bias));
     graph_set_constant(ctx, graph, bias, constant);
     graph_node *node = &graph->nodes[producer];
     for (int32_t o = 0; o < node->n_outputs; o++)

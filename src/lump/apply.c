@@ -232,9 +232,11 @@ static void free_keeps(coset_ctx *ctx, axis_keep *keeps, int64_t n)
     ctx_free(ctx, keeps);
 }
 
-static coset_status cut_node(applier *self, int32_t id)
+/* Lets a node change its own parameters; now: facts of its inputs in the cut graph. */
+static coset_status cut_node(void *user, int32_t id, const fact *now)
 {
     coset_status status = COSET_OK;
+    applier *self = user;
     const graph_node *node = &self->graph->nodes[id];
     int64_t n = (int64_t)node->n_inputs + node->n_outputs;
     axis_keep *keeps = NULL;
@@ -252,6 +254,7 @@ static coset_status cut_node(applier *self, int32_t id)
                        .node_id = id,
                        .in = facts,
                        .out = facts + node->n_inputs,
+                       .now = now,
                        .keep_in = keeps,
                        .keep_out = keeps + node->n_inputs,
                        .graph = self->out};
@@ -267,6 +270,59 @@ static coset_status cut_node(applier *self, int32_t id)
 done:
     free_keeps(self->ctx, keeps, n);
     ctx_free(self->ctx, facts);
+    return status;
+}
+
+/* What comes out of a cut node must have the sizes that its labels say: whatever follows was cut for
+ * them. */
+static coset_status check_node(void *user, int32_t id, const fact *out)
+{
+    coset_status status = COSET_OK;
+    applier *self = user;
+    const graph_node *node = &self->graph->nodes[id];
+    axis_keep keep = {{NULL}, {0}};
+    char wanted_text[SHAPE_TEXT], found_text[SHAPE_TEXT];
+    for (int32_t i = 0; i < node->n_outputs; i++) {
+        bool cut = false;
+        if (node->outputs[i] < 0 || out[i].shape.rank < 0) continue;
+        shape wanted = graph_fact(self->facts, node->outputs[i])->shape;
+        TRY(keep_of(self, node->outputs[i], &keep, &cut));
+        for (int a = 0; a < wanted.rank; a++)
+            if (keep.index[a] != NULL) wanted.dims[a] = keep.count[a];
+        for (int a = 0; a < wanted.rank; a++) ctx_free(self->ctx, (void *)keep.index[a]);
+        keep = (axis_keep){{NULL}, {0}};
+        bool fits = !cut || wanted.rank == out[i].shape.rank;
+        for (int a = 0; fits && cut && a < wanted.rank; a++)
+            fits = out[i].shape.dims[a] < 0 || wanted.dims[a] < 0 ||
+                   out[i].shape.dims[a] == wanted.dims[a];
+        if (!fits) {
+            status = node_fail(self->ctx, node, COSET_EUNSUPPORTED,
+                               "the cut gives output %d shape %s, not %s", (int)i,
+                               shape_text(&out[i].shape, found_text, sizeof found_text),
+                               shape_text(&wanted, wanted_text, sizeof wanted_text));
+            goto done;
+        }
+    }
+done:
+    for (int a = 0; a < TENSOR_MAX_RANK; a++) ctx_free(self->ctx, (void *)keep.index[a]);
+    return status;
+}
+
+/* Walks the cut graph with the input shapes of the whole one. */
+static coset_status cut_nodes(applier *self)
+{
+    coset_status status = COSET_OK;
+    const coset_graph *graph = self->graph;
+    const infer_visitor visitor = {self, cut_node, check_node};
+    graph_facts *facts = NULL;
+    shape *shapes = NULL;
+    TRY(ctx_alloc(self->ctx, graph->n_inputs, sizeof *shapes, &shapes));
+    for (int64_t i = 0; i < graph->n_inputs; i++)
+        shapes[i] = graph_fact(self->facts, graph->inputs[i])->shape;
+    TRY(graph_infer_visit(self->ctx, self->out, shapes, &visitor, &facts));
+done:
+    graph_facts_free(self->ctx, facts);
+    ctx_free(self->ctx, shapes);
     return status;
 }
 
@@ -324,13 +380,14 @@ coset_status plan_apply(coset_ctx *ctx, const coset_graph *graph, const graph_fa
     *graph_out = NULL;
     TRY(check_fit(ctx, graph, groups, plan));
     TRY(graph_clone(ctx, graph, &self.out));
+    TRY(graph_check(ctx, self.out));
     TRY(ctx_alloc(ctx, groups->n_slots, sizeof *self.maps, &self.maps));
     TRY(ctx_alloc(ctx, groups->n_contractions, sizeof *self.shifts, &self.shifts));
     TRY(ctx_alloc(ctx, groups->n_contractions, sizeof *self.shift_size, &self.shift_size));
     for (int64_t s = 0; s < groups->n_slots; s++)
         TRY(axis_map_new(ctx, groups, plan, (int32_t)s, &self.maps[s]));
     TRY(replace_constants(&self));
-    for (int32_t n = 0; n < graph->n_nodes; n++) TRY(cut_node(&self, n));
+    TRY(cut_nodes(&self));
     for (int64_t c = 0; c < groups->n_contractions; c++)
         if (self.shifts[c] != NULL && groups->contractions[c].bias < 0) TRY(add_bias(&self, c));
     for (int64_t m = 0; m < plan->n_masks; m++) TRY(apply_mask(&self, &plan->masks[m]));

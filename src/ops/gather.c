@@ -119,21 +119,6 @@ static coset_status labels(op_labels *call)
     return status;
 }
 
-/* Where a data index that is kept lies after the cut; -1 if it is cut. Binary search. */
-static int64_t new_place(const axis_keep *keep, int axis, int64_t index)
-{
-    int64_t low = 0, high = keep->count[axis];
-    if (keep->index[axis] == NULL) return index;
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (keep->index[axis][middle] < index)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < keep->count[axis] && keep->index[axis][low] == index ? low : -1;
-}
-
 /* Indices of the output entries that stay, renamed to where they lie in the cut data. */
 static coset_status cut_indices(const op_cut *call, int axis, const shape *kept, int64_t *values)
 {
@@ -147,7 +132,7 @@ static coset_status cut_indices(const op_cut *call, int axis, const shape *kept,
             const int64_t *index = out->index[axis + a];
             from = from * old->shape.dims[a] + (index ? index[position[a]] : position[a]);
         }
-        values[e] = new_place(&call->keep_in[0], axis, place(old->i[from], size));
+        values[e] = axis_keep_place(&call->keep_in[0], axis, place(old->i[from], size));
         if (values[e] < 0)
             return node_fail(call->at.ctx, call->at.node, COSET_EUNSUPPORTED,
                              "it still reads index %lld, which is cut", (long long)old->i[from]);
