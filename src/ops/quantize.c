@@ -64,7 +64,7 @@ static coset_status check_scales(const op_infer *call)
         TRY(check_blocks(call, block));
     } else if (scale->rank > 1) {
         status = misfit(call, "a scalar or a vector");
-    } else if (scale->rank == 1 && scale->dims[0] != 1) {
+    } else if (scale->rank == 1 && scale->dims[0] != 1 && scale->dims[0] >= 0) {
         int axis = 0;
         TRY(axis_resolve(&call->at, axis_of(&call->at), x->rank, &axis));
         if (dims_differ(scale->dims[0], x->dims[axis]))

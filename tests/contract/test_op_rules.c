@@ -98,19 +98,21 @@ static void run_case(const op_case *from, int threads)
 static void test_cases(void **state)
 {
     (void)state;
-    for (int i = 0; i < n_op_cases; i++) {
-        run_case(&op_cases[i], 1);
-        run_case(&op_cases[i], 3);
+    const op_case *own = NULL;
+    for (int i = 0; (own = op_case_at(i)) != NULL; i++) {
+        run_case(own, 1);
+        run_case(own, 3);
     }
 }
 
 static void test_infer_with_less_knowledge(void **state)
 {
     (void)state;
-    for (int i = 0; i < n_op_cases; i++) {
-        if (op_cases[i].fails != COSET_OK) continue;
+    const op_case *own = NULL;
+    for (int i = 0; (own = op_case_at(i)) != NULL; i++) {
+        if (own->fails != COSET_OK) continue;
         op_case_trial opened;
-        op_case_open(ctx, &op_cases[i], &opened);
+        op_case_open(ctx, own, &opened);
         op_trial_check_infer(ctx, &opened.trial);
         op_case_close(ctx, &opened);
     }

@@ -304,8 +304,8 @@ static void test_every_row_is_exercised(void **state)
 {
     (void)state;
     int missing = 0;
-    for (int i = 0; i < n_op_cases; i++) {
-        const op_case *own = &op_cases[i];
+    const op_case *own = NULL;
+    for (int i = 0; (own = op_case_at(i)) != NULL; i++) {
         /* test_op_rules runs them. */
         if (own->fails == COSET_OK) mark(op_find(own->domain, own->type, own->opset));
     }

@@ -261,6 +261,21 @@ static array literal_array(coset_ctx *ctx, const op_literal *from)
     return result;
 }
 
+const op_case *op_case_at(int index)
+{
+    const struct {
+        const op_case *cases;
+        int n;
+    } tables[] = {{op_cases, n_op_cases},
+                  {op_cases_elementwise, n_op_cases_elementwise},
+                  {op_cases_layers, n_op_cases_layers}};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        if (index < tables[i].n) return &tables[i].cases[index];
+        index -= tables[i].n;
+    }
+    return NULL;
+}
+
 void op_case_open(coset_ctx *ctx, const op_case *from, op_case_trial *trial_out)
 {
     op_case_trial *self = trial_out;

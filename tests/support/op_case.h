@@ -41,7 +41,7 @@ typedef struct op_literal {
     const double *values;
 } op_literal;
 
-enum { OP_CASE_MAX = 5 };
+enum { OP_CASE_MAX = 8 };
 
 typedef struct op_case {
     const char *name, *domain, *type;
@@ -54,8 +54,11 @@ typedef struct op_case {
     const char *says;            /* what the error text must contain */
 } op_case;
 
-extern const op_case op_cases[];
-extern const int n_op_cases;
+/* All cases, of one table after the other; NULL past the end. */
+const op_case *op_case_at(int index);
+
+extern const op_case op_cases[], op_cases_elementwise[], op_cases_layers[];
+extern const int n_op_cases, n_op_cases_elementwise, n_op_cases_layers;
 
 /* A case as a trial, with what the trial points to. */
 typedef struct op_case_trial {
