@@ -93,9 +93,21 @@ static int32_t last_weight(const fixture *self)
 static void test_unary_operators_pass_units(void **state)
 {
     (void)state;
-    static const char *const types[] = {
-        "Relu", "LeakyRelu", "Elu",  "Tanh", "Sigmoid", "HardSigmoid", "Softplus", "Gelu", "Erf",
-        "Exp",  "Log",       "Sqrt", "Neg",  "Abs",     "Identity",    "Dropout",  "Clip"};
+    static const char *const types[] = {"Relu",     "LeakyRelu",
+                                        "Elu",      "Tanh",
+                                        "Sigmoid",  "HardSigmoid",
+                                        "Softplus", "Gelu",
+                                        "Erf",      "Exp",
+                                        "Log",      "Sqrt",
+                                        "Neg",      "Abs",
+                                        "Identity", "Dropout",
+                                        "Clip",     "HardSwish",
+                                        "Mish",     "Selu",
+                                        "Celu",     "ThresholdedRelu",
+                                        "Softsign", "Sign",
+                                        "Floor",    "Ceil",
+                                        "Round",    "Reciprocal",
+                                        "Sin",      "Cos"};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         fixture self = start(20);
         finish(&self, build_op(&self.build, types[i], self.hidden, -1, "h"));
@@ -139,6 +151,147 @@ static void test_constant_operands_follow_units(void **state)
     check_constant("Div", false, SLOT_SCALE);
     check_constant("Pow", true, SLOT_SCALE);
     check_constant("PRelu", false, SLOT_SCALE);
+    check_constant("Max", false, SLOT_SCALE);
+    check_constant("Min", true, SLOT_SCALE);
+    check_constant("Sum", false, SLOT_ADD);
+    check_constant("Mean", true, SLOT_ADD);
+}
+
+/* Where(h > c, h, d): c and d follow the units. */
+static void test_where_passes_units(void **state)
+{
+    (void)state;
+    fixture self = start(16);
+    const int32_t c = build_constant(&self.build, "c", COSET_F32, "4", numbers);
+    const int32_t d = build_constant(&self.build, "d", COSET_F32, "4", numbers);
+    const int32_t inputs[3] = {build_op(&self.build, "Greater", self.hidden, c, "over"),
+                               self.hidden, d};
+    const int32_t h = build_value(&self.build, "h");
+    build_node_n(&self.build, "", "Where", inputs, 3, &h, 1);
+    finish(&self, h);
+    assert_follows(&self, c, 0, SLOT_SCALE);
+    assert_follows(&self, d, 0, SLOT_SCALE);
+    assert_follows(&self, last_weight(&self), 0, SLOT_CONSUMER);
+    stop(&self);
+}
+
+/* ---- quantisation ---------------------------------------------------------------------------- */
+
+static int32_t quantise(fixture *self, const char *scale_dims, int64_t axis)
+{
+    static const uint8_t zeros[4] = {0};
+    const int32_t inputs[3] = {
+        self->hidden, build_constant(&self->build, "scale", COSET_F32, scale_dims, numbers),
+        build_constant(&self->build, "zero", COSET_U8, scale_dims, zeros)};
+    const int32_t levels = build_value(&self->build, "levels"), h = build_value(&self->build, "h");
+    build_int_attr(&self->build,
+                   build_node_n(&self->build, "", "QuantizeLinear", inputs, 3, &levels, 1), "axis",
+                   axis);
+    const int32_t back[3] = {levels, inputs[1], inputs[2]};
+    build_int_attr(&self->build, build_node_n(&self->build, "", "DequantizeLinear", back, 3, &h, 1),
+                   "axis", axis);
+    return h;
+}
+
+static void test_quantisation_with_one_scale_passes_units(void **state)
+{
+    (void)state;
+    fixture self = start(13);
+    finish(&self, quantise(&self, "1", 1));
+    assert_follows(&self, last_weight(&self), 0, SLOT_CONSUMER);
+    stop(&self);
+    self = start(13);
+    finish(&self, quantise(&self, "2", 0)); /* along the rows, not the units */
+    assert_follows(&self, last_weight(&self), 0, SLOT_CONSUMER);
+    stop(&self);
+}
+
+static void test_quantisation_with_scales_of_units_freezes(void **state)
+{
+    (void)state;
+    fixture self = start(13);
+    finish(&self, quantise(&self, "4", -1));
+    assert_frozen(&self, "scales of their own");
+    stop(&self);
+}
+
+/* ---- Einsum ---------------------------------------------------------------------------------- */
+
+static int32_t einsum(fixture *self, const char *equation, int32_t a, int32_t b)
+{
+    const int32_t y = build_op(&self->build, "Einsum", a, b, "product");
+    const graph_attr attr = {
+        .name = "equation", .kind = ATTR_STRING, .s = equation, .n = (int64_t)strlen(equation)};
+    assert_int_equal(graph_add_attr(self->ctx, self->build.graph,
+                                    (int32_t)self->build.graph->n_nodes - 1, &attr),
+                     COSET_OK);
+    return y;
+}
+
+static void test_einsum_with_a_matrix_is_a_product(void **state)
+{
+    (void)state;
+    /* w (units, new), its transpose, and w on the left. */
+    static const char *const equations[] = {"bi,ij->bj", "bi,ji->bj", "...i,ij->...j"};
+    for (size_t e = 0; e < sizeof equations / sizeof *equations; e++) {
+        fixture self = start(13);
+        const int32_t w = build_constant(&self.build, "w", COSET_F32, "4 4", numbers);
+        const int32_t h = einsum(&self, equations[e], self.hidden, w);
+        finish(&self, h);
+        const int in = e == 1 ? 1 : 0;
+        assert_follows(&self, w, in, SLOT_CONSUMER);
+        const label_slot *made = find_slot(&self, w, 1 - in);
+        assert_non_null(made);
+        assert_int_equal(made->role, SLOT_PRODUCER);
+        const label_slot *read = find_slot(&self, last_weight(&self), 0);
+        for (int i = 0; i < UNITS; i++) assert_int_equal(made->ids[i], read->ids[i]);
+        stop(&self);
+    }
+    fixture self = start(13);
+    const int32_t w = build_constant(&self.build, "w", COSET_F32, "4 4", numbers);
+    finish(&self, einsum(&self, "ji,bi->bj", w, self.hidden));
+    assert_follows(&self, w, 1, SLOT_CONSUMER);
+    stop(&self);
+}
+
+static void test_other_einsums_freeze(void **state)
+{
+    (void)state;
+    fixture self = start(13);
+    const int32_t w = build_constant(&self.build, "w", COSET_F32, "2 4", numbers);
+    finish(&self, einsum(&self, "bi,bi->bi", self.hidden, w)); /* scales every element */
+    assert_frozen(&self, "no product with a matrix");
+    stop(&self);
+    self = start(13);
+    const int32_t cube = build_constant(&self.build, "w", COSET_F32, "4 2 2", numbers);
+    const int32_t heads = einsum(&self, "bi,ihk->bhk", self.hidden, cube);
+    const int32_t axes = build_constant(&self.build, "shape", COSET_I64, "2", (int64_t[]){2, 4});
+    finish(&self, build_op(&self.build, "Reshape", heads, axes, "h"));
+    assert_frozen(&self, "no product with a matrix");
+    stop(&self);
+}
+
+/* ---- recurrent layers ------------------------------------------------------------------------ */
+
+/* Only what the layer reads is frozen: the head behind it keeps its units. */
+static void test_recurrent_layers_freeze_what_they_read(void **state)
+{
+    (void)state;
+    fixture self = start(13);
+    const int32_t axes = build_constant(&self.build, "axes", COSET_I64, "1", (int64_t[]){1});
+    const int32_t steps = build_op(&self.build, "Unsqueeze", self.hidden, axes, "steps");
+    const int32_t inputs[3] = {steps, build_constant(&self.build, "w", COSET_F32, "1 3 4", numbers),
+                               build_constant(&self.build, "r", COSET_F32, "1 3 1", numbers)};
+    const int32_t made[2] = {build_value(&self.build, "all"), build_value(&self.build, "last")};
+    build_node_n(&self.build, "", "GRU", inputs, 3, made, 2);
+    const int32_t wide = build_constant(&self.build, "wide", COSET_F32, "1 4", numbers);
+    const int32_t head = build_op(&self.build, "MatMul", made[1], wide, "head");
+    finish(&self, head);
+    assert_frozen(&self, "recurrent");
+    const label_slot *slot = find_slot(&self, wide, 1);
+    assert_non_null(slot);
+    assert_null(labels_frozen(self.set, slot->ids[0], NULL));
+    stop(&self);
 }
 
 static void test_scalar_operand_has_no_slot(void **state)
@@ -227,6 +380,12 @@ int main(void)
         cmocka_unit_test(test_constant_operands_follow_units),
         cmocka_unit_test(test_scalar_operand_has_no_slot),
         cmocka_unit_test(test_two_activations_unite),
+        cmocka_unit_test(test_where_passes_units),
+        cmocka_unit_test(test_quantisation_with_one_scale_passes_units),
+        cmocka_unit_test(test_quantisation_with_scales_of_units_freezes),
+        cmocka_unit_test(test_einsum_with_a_matrix_is_a_product),
+        cmocka_unit_test(test_other_einsums_freeze),
+        cmocka_unit_test(test_recurrent_layers_freeze_what_they_read),
         cmocka_unit_test(test_batchnormalization_parameters_follow_units),
         cmocka_unit_test(test_batchnormalization_with_computed_parameters_freezes),
         cmocka_unit_test(test_clip_freezes_what_bounds_depend_on),
