@@ -2,6 +2,7 @@
  * channel along axis 1. */
 #include <math.h>
 
+#include "ops/channel.h"
 #include "ops/elementwise.h"
 
 enum { X, SCALE, BIAS, MEAN, VAR, N_INPUTS };
@@ -109,71 +110,30 @@ static coset_status forward(op_call *call)
     float *factor = call->scratch;
     for (int64_t c = 0; c < channels; c++)
         factor[c] = (float)((double)in[SCALE].f[c] / sqrt((double)in[VAR].f[c] + epsilon));
+    if (channels * inner == 0) return COSET_OK;
+    /* Rows of neighbouring channels, or planes of one channel each. */
+    const int64_t parts = inner == 1 ? n : n * channels;
 #pragma omp parallel for if (n * channels * inner > 1 << 15) num_threads(call->threads)            \
     schedule(static)
-    for (int64_t row = 0; row < n; row++) {
-        const float *from = in[X].f + row * channels * inner;
-        float *to = call->out[0].f + row * channels * inner;
-        if (inner == 1) {
-            normalise_row(from, factor, in[MEAN].f, in[BIAS].f, to, channels);
-            continue;
-        }
-        for (int64_t c = 0; c < channels; c++)
-            normalise_run(from + c * inner, factor[c], in[MEAN].f[c], in[BIAS].f[c], to + c * inner,
-                          inner);
+    for (int64_t p = 0; p < parts; p++) {
+        const int64_t c = p % channels, at = p * (inner == 1 ? channels : inner);
+        if (inner == 1)
+            normalise_row(in[X].f + at, factor, in[MEAN].f, in[BIAS].f, call->out[0].f + at,
+                          channels);
+        else
+            normalise_run(in[X].f + at, factor[c], in[MEAN].f[c], in[BIAS].f[c],
+                          call->out[0].f + at, inner);
     }
     array_normalise(&call->out[0]);
     return COSET_OK;
 }
 
-/* Nothing computed reaches the parameters. */
-static bool is_constant(const label_array *labels)
-{
-    int64_t n = 1;
-    for (int a = 0; a < labels->rank; a++) n *= labels->dims[a];
-    for (int64_t i = 0; i < n; i++)
-        if (labels->ids[i] != LABEL_NONE) return false;
-    return labels->rank >= 0;
-}
-
-/* ids[c]: the unit of channel c. What meets in a channel shares its parameters: it is united. */
-static void channel_units(op_labels *call, int64_t channels, int64_t *ids)
-{
-    const label_array *x = &call->labels[X];
-    int64_t outer = x->dims[0], inner = 1;
-    for (int a = 2; a < x->rank; a++) inner *= x->dims[a];
-    for (int64_t c = 0; c < channels; c++) {
-        const int64_t at = x->dims[1] > 1 ? c : 0;
-        for (int64_t o = 0; o < outer; o++)
-            for (int64_t i = 0; i < inner; i++) {
-                const int64_t id = x->ids[(o * x->dims[1] + at) * inner + i];
-                if (ids[c] == LABEL_NONE) ids[c] = id;
-                labels_unite(call->set, ids[c], id, "shares a channel of BatchNormalization");
-            }
-    }
-}
-
 static coset_status labels(op_labels *call)
 {
-    coset_status status = COSET_OK;
-    const label_array *x = &call->labels[X];
-    TRY(labels_unary(call));
-    if (x->rank < 0) goto done;
-    bool has_slots = x->rank >= 2 && per_channel(&call->at);
-    for (int i = SCALE; i < N_INPUTS; i++) has_slots = has_slots && is_constant(&call->labels[i]);
-    if (!has_slots) {
-        for (int i = X; i < N_INPUTS; i++)
-            labels_freeze(call, &call->labels[i],
-                          "BatchNormalization without constant parameters for its channels");
-        goto done;
-    }
-    const int64_t channels = call->in[X].shape.dims[1];
-    label_array units;
-    TRY(labels_make(call->set, 1, &channels, LABEL_NONE, &units));
-    channel_units(call, channels, units.ids);
-    for (int i = SCALE; i < N_INPUTS; i++) TRY(labels_slot(call, i, 0, SLOT_SCALE, units.ids));
-done:
-    return status;
+    if (call->labels[X].rank < 2 || !per_channel(&call->at))
+        return labels_freeze_all(call, "BatchNormalization without parameters for its channels");
+    return labels_channels(call, SCALE, N_INPUTS - SCALE,
+                           "BatchNormalization without constant parameters for its channels");
 }
 
 static int64_t macs(const op_infer *call)
