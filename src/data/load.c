@@ -229,7 +229,10 @@ static coset_status load_folder(coset_ctx *ctx, const char *path, bool no_y, sam
     TRY(read_mnist(ctx, path, "t10k", "images", &out->x_test, digest));
     if (!no_y) TRY(read_mnist(ctx, path, "t10k", "labels", &out->y_test, digest));
     if (out->x == NULL)
-        FAIL(ctx, COSET_EUNSUPPORTED, "%s: is a folder without train-images-idx3-ubyte[.gz]", path);
+        FAIL(ctx, COSET_EUNSUPPORTED,
+             "%s: is a folder without images (.jpg, .jpeg, .png) and without "
+             "train-images-idx3-ubyte[.gz]",
+             path);
     if (!no_y && out->y == NULL)
         FAIL(ctx, COSET_EFORMAT, "%s: has no train-labels-idx1-ubyte[.gz]", path);
 done:

@@ -24,6 +24,25 @@ struct batch_runner {
 
 /* ---- matching samples to declared inputs ------------------------------------------------------- */
 
+/* The next dimension from `at` on that is not 1; 0: there is none. */
+static int64_t next_dim(const shape *self, int *at)
+{
+    while (*at < self->rank && self->dims[*at] == 1) ++*at;
+    return *at < self->rank ? self->dims[(*at)++] : 0;
+}
+
+/* True if both have as many dimensions over 1 in other sizes, as images with their channels first and
+ * last have: the same number of elements then means something else. */
+static bool differs_in_order(const shape *wanted, int from, const shape *sample)
+{
+    bool differs = false;
+    for (int a = from, b = 0;;) {
+        int64_t left = next_dim(wanted, &a), right = next_dim(sample, &b);
+        if (left == 0 || right == 0) return differs && left == right;
+        differs = differs || left != right;
+    }
+}
+
 /* Fits a sample of shape `sample` into dims[from..rank) of `declared`: symbolic dimensions take the
  * data's, aligned from the right; one that is left over takes what the element count asks for. */
 static bool fit_sample(const shape *declared, int from, const shape *sample, int64_t count,
@@ -51,7 +70,7 @@ static bool fit_sample(const shape *declared, int from, const shape *sample, int
         product = count;
     }
     *fitted_out = fitted;
-    return product == count;
+    return product == count && !differs_in_order(&fitted, from, sample);
 }
 
 static coset_status fit_input(coset_ctx *ctx, batch_runner *self, int64_t index,
@@ -276,6 +295,22 @@ static coset_status fill_input(coset_ctx *ctx, batch_runner *self, const batch_s
     for (int64_t k = count; k < batch; k++)
         memcpy(bytes + (size_t)k * sample, bytes + (size_t)(count - 1) * sample, sample);
     return COSET_OK;
+}
+
+coset_status batch_load(coset_ctx *ctx, batch_runner *self, const batch_source *source,
+                        int64_t first, int64_t count, const array **inputs_out)
+{
+    *inputs_out = self->inputs;
+    for (int64_t k = 0; k < self->graph->n_inputs; k++) {
+        coset_status status = fill_input(ctx, self, source, k, first, count, self->batch);
+        if (status != COSET_OK) return status;
+    }
+    return COSET_OK;
+}
+
+executor *batch_executor(batch_runner *self)
+{
+    return self->full;
 }
 
 coset_status batch_step(coset_ctx *ctx, batch_runner *self, const batch_source *source,

@@ -24,7 +24,8 @@ typedef struct batch_runner batch_runner;
  * such a model runs sample by sample.
  *   sample_shapes  [n_inputs] shapes of one sample without the batch axis, as the data has them; any
  *                  shape with the element count that the model expects is accepted (a symbolic inner
- *                  dimension takes the data's); borrowed
+ *                  dimension takes the data's) unless it has as many dimensions over 1 in other sizes,
+ *                  as images with channels first and last; borrowed
  *   batch          samples per run; 0: chosen so that the workspace stays below about 64 MB
  *   taps           [n_taps] value ids to read besides the outputs; copied
  *   graph          borrowed for the runner's life
@@ -50,6 +51,13 @@ COSET_MUST_USE coset_status batch_run(coset_ctx *ctx, batch_runner *runner,
 COSET_MUST_USE coset_status batch_step(coset_ctx *ctx, batch_runner *runner,
                                        const batch_source *source, int64_t first, int64_t count,
                                        const executor **values_out);
+/* Fills the inputs of a run of batch_size samples, of which the first `count` are those from `first` on,
+ * without running it: for batch_executor and executor_start. Lent until the next load or step. */
+COSET_MUST_USE coset_status batch_load(coset_ctx *ctx, batch_runner *runner,
+                                       const batch_source *source, int64_t first, int64_t count,
+                                       const array **inputs_out);
+/* The executor of batch_size samples; lent. */
+executor *batch_executor(batch_runner *runner);
 /* Elements of an output or tap per sample (its element count / the batch). */
 int64_t batch_sample_elements(const batch_runner *runner, int32_t value);
 /* Shape of an output or tap for the runner's batch. */
