@@ -114,7 +114,7 @@ static CBLAS_TRANSPOSE op(bool trans)
             plain_##suffix(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);        \
             return;                                                                                \
         }                                                                                          \
-        blas_threads_for(ctx, (double)m, (double)n, (double)k);                                    \
+        if (ctx != NULL) blas_threads_for(ctx, (double)m, (double)n, (double)k);                   \
         /* BLAS defines beta = 0 as overwriting; some kernels multiply all the same. */            \
         if (beta == 0 && (m == 1 || n == 1)) scale_##suffix(m, n, 0, c, ldc);                      \
         for (int64_t i = 0; i < m; i += BLAS_CHUNK) {                                              \

@@ -15,6 +15,8 @@
  *   b  op(B) is (k, n): stored [k, ldb >= n], or [n, ldb >= k] if trans_b
  *   c  [m, ldc >= n]; written without being read if beta is 0
  * k = 0 or alpha = 0 leaves beta C.
+ *   ctx  NULL: with the number of threads that is set; for several products at once, each in a thread of
+ *        the caller's between blas_serial and blas_threads
  * Cost: 2 m n k flops; products of less than about a thousand steps run as plain loops, vectors as
  * GEMV. Source: BLAS level 3, xGEMM. */
 void gemm_f32(coset_ctx *ctx, bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k,
@@ -41,7 +43,7 @@ void blas_threads(const coset_ctx *ctx);
 void blas_threads_for(const coset_ctx *ctx, double m, double n, double k);
 /* Gives it one thread, until the next blas_threads, which must follow in the same function:
  * OpenMP's own count is lowered with it. For runs of small memory-bound calls, where waking threads
- * costs more than they bring. */
+ * costs more than they bring, and for products in OpenMP threads of the caller's own. */
 void blas_serial(void);
 
 #endif

@@ -13,7 +13,7 @@
 #define ROWS_8(statement) ROWS_4(statement) statement(4) statement(5) statement(6) statement(7)
 
 /* LANES, LOAD, STORE, SPLAT and FMA are those of the instruction set. */
-#define ZERO_2(r) VECTOR a##r = SPLAT(0.0F), b##r = a##r;
+#define ZERO_2(r) VECTOR a##r = SPLAT(start[r]), b##r = a##r;
 #define ZERO_3(r) ZERO_2(r) VECTOR c##r = a##r;
 #define ZERO_4(r) ZERO_3(r) VECTOR d##r = a##r;
 #define ADD_2(r)                                                                                   \
@@ -23,10 +23,10 @@
 #define ADD_3(r) ADD_2(r) c##r = FMA(w##r, xc, c##r);
 #define ADD_4(r) ADD_3(r) d##r = FMA(w##r, xd, d##r);
 #define KEEP_2(r)                                                                                  \
-    STORE(out + r * width, a##r);                                                                  \
-    STORE(out + r * width + LANES, b##r);
-#define KEEP_3(r) KEEP_2(r) STORE(out + r * width + 2 * LANES, c##r);
-#define KEEP_4(r) KEEP_3(r) STORE(out + r * width + 3 * LANES, d##r);
+    STORE(out + r * stride, a##r);                                                                 \
+    STORE(out + r * stride + LANES, b##r);
+#define KEEP_3(r) KEEP_2(r) STORE(out + r * stride + 2 * LANES, c##r);
+#define KEEP_4(r) KEEP_3(r) STORE(out + r * stride + 3 * LANES, d##r);
 #define LOAD_2                                                                                     \
     const float *from = x + offset[k];                                                             \
     const VECTOR xa = LOAD(from), xb = LOAD(from + LANES);
@@ -35,9 +35,8 @@
 
 #define DEFINE_TILE(name, target, n_rows, vectors)                                                 \
     target static void name(const float *x, const int64_t *offset, int64_t n,                      \
-                            const float *weights, float *out)                                      \
+                            const float *weights, const float *start, float *out, int64_t stride)  \
     {                                                                                              \
-        enum { width = vectors * LANES };                                                          \
         ROWS_##n_rows(ZERO_##vectors) for (int64_t k = 0; k < n; k++, weights += n_rows){          \
             LOAD_##vectors ROWS_##n_rows(ADD_##vectors)} ROWS_##n_rows(KEEP_##vectors)             \
     }

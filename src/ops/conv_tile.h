@@ -9,8 +9,10 @@ enum { CONV_TILE_ROWS = 8, CONV_TILE_FLOATS = 256 /* largest rows, rows * width 
 typedef struct conv_tile {
     int least; /* output channels from which on it is worth its work */
     int rows, width;
-    /* out[r * width + j] = sum over k < n of weights[k * rows + r] * x[offset[k] + j], in order of k */
-    void (*run)(const float *x, const int64_t *offset, int64_t n, const float *weights, float *out);
+    /* out[r * stride + j] = start[r] + sum over k < n of weights[k * rows + r] * x[offset[k] + j], in
+     * order of k, for j < width */
+    void (*run)(const float *x, const int64_t *offset, int64_t n, const float *weights,
+                const float *start, float *out, int64_t stride);
 } conv_tile;
 
 /* The tile to use where so many output channels (>= 1) are left: what this machine runs fastest. */

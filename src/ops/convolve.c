@@ -259,20 +259,46 @@ static int64_t plane_start(const axis_layout *layout, const window_axis *axis, i
     return first * axis->stride - axis->before + into;
 }
 
-/* to[j] = from[start + j * stride] where that is in [0, in), else 0. */
-static void fill_row(const float *restrict from, int64_t in, int64_t start, int64_t stride,
-                     int64_t n, float *restrict to)
+/* Which elements [0, n) of a row of a plane are not padding. */
+static void inside_row(int64_t in, int64_t start, int64_t stride, int64_t n, int64_t *first_out,
+                       int64_t *end_out)
 {
     int64_t first = start < 0 ? smaller(divide_up(-start, stride), n) : 0;
     int64_t end = start < in ? smaller(divide_up(in - start, stride), n) : 0;
-    if (end < first) end = first;
-    for (int64_t j = 0; j < first; j++) to[j] = 0;
-    if (end > first) from += start + first * stride;
+    *first_out = first;
+    *end_out = end > first ? end : first;
+}
+
+/* to[j] = from[j * stride] for j < count, 0 for the others of [0, n). */
+static void fill_row(const float *restrict from, int64_t stride, int64_t count, int64_t n,
+                     float *restrict to)
+{
     if (stride == 1)
-        for (int64_t j = first; j < end; j++) to[j] = from[j - first];
+        for (int64_t j = 0; j < count; j++) to[j] = from[j];
     else
-        for (int64_t j = first; j < end; j++) to[j] = from[(j - first) * stride];
-    for (int64_t j = end; j < n; j++) to[j] = 0;
+        for (int64_t j = 0; j < count; j++) to[j] = from[j * stride];
+    for (int64_t j = count; j < n; j++) to[j] = 0;
+}
+
+/* One plane: rows of every stride-th input row from `row` on, columns from `column` on.
+ *   x  rows of the input at one place of axis 0; NULL: that is padding */
+static void fill_plane(const block_plan *self, const float *x, int64_t row, int64_t column,
+                       int64_t rows, float *to)
+{
+    const window_axis *axis = self->of->window.axis;
+    int64_t first = 0, end = 0, first_row = 0, end_row = 0, width = self->plane_columns;
+    inside_row(axis[2].in, column, axis[2].stride, width, &first, &end);
+    inside_row(axis[1].in, row, axis[1].stride, rows, &first_row, &end_row);
+    if (x == NULL || first == end) end_row = first_row = rows;
+    if (first_row > 0) memset(to, 0, (size_t)(first_row * width) * sizeof *to);
+    for (int64_t r = first_row; r < end_row; r++) {
+        const float *from =
+            x + ((row + r * axis[1].stride) * axis[2].in + column + first * axis[2].stride);
+        for (int64_t j = 0; j < first; j++) to[r * width + j] = 0;
+        fill_row(from, axis[2].stride, end - first, width - first, to + r * width + first);
+    }
+    if (rows > end_row)
+        memset(to + end_row * width, 0, (size_t)((rows - end_row) * width) * sizeof *to);
 }
 
 /*   x  one channel */
@@ -280,20 +306,15 @@ static void fill_channel(const block_plan *self, const block *at, const float *x
 {
     const window_axis *axis = self->of->window.axis;
     const axis_layout *layout = self->axis;
-    int64_t rows = at->rows + layout[1].halo;
     for (int64_t pz = 0; pz < layout[0].planes; pz++) {
         int64_t z = plane_start(&layout[0], &axis[0], pz, at->z);
+        bool inside = z >= 0 && z < axis[0].in;
         for (int64_t py = 0; py < layout[1].planes; py++) {
-            int64_t y = plane_start(&layout[1], &axis[1], py, at->first_row);
+            int64_t row = plane_start(&layout[1], &axis[1], py, at->first_row);
             for (int64_t px = 0; px < layout[2].planes; px++) {
-                int64_t start = plane_start(&layout[2], &axis[2], px, at->first_column);
-                for (int64_t r = 0; r < rows; r++) {
-                    int64_t row = y + r * axis[1].stride;
-                    bool inside = z >= 0 && z < axis[0].in && row >= 0 && row < axis[1].in;
-                    fill_row(inside ? x + (z * axis[1].in + row) * axis[2].in : x,
-                             inside ? axis[2].in : 0, start, axis[2].stride, self->plane_columns,
-                             to + r * self->plane_columns);
-                }
+                int64_t column = plane_start(&layout[2], &axis[2], px, at->first_column);
+                fill_plane(self, inside ? x + z * axis[1].in * axis[2].in : NULL, row, column,
+                           at->rows + layout[1].halo, to);
                 to += self->plane_rows * self->plane_columns;
             }
         }
@@ -302,51 +323,94 @@ static void fill_channel(const block_plan *self, const block *at, const float *x
 
 /* ---- a block's output ------------------------------------------------------------------------- */
 
-/* Writes channels [0, rows) of a tile, which begins at place `first` of the block's planes, to y.
- *   y     first of these channels at the block's first position
- *   bias  of these channels on the first pass; NULL: none
- *   adds  to what earlier passes left */
-static void keep_tile(const block_plan *self, const block *at, int64_t first, const float *tile,
-                      int64_t width, int64_t rows, const float *bias, bool adds, float *y)
+/* One pass over a block. */
+typedef struct pass {
+    const block_plan *plan;
+    const block *at;
+    const int64_t *offset;
+    const float *planes;
+    int64_t steps; /* channels times taps */
+    bool adds;     /* to what earlier passes left */
+} pass;
+
+/* Adds channels [0, rows) of a tile, which begins at place `first` of the block's planes, to y, or puts
+ * them there.
+ *   y  first of these channels at the block's first position */
+static void keep_tile(const pass *self, int64_t first, const float *tile, int64_t width,
+                      int64_t rows, float *y)
 {
-    int64_t row = first / self->plane_columns, column = first % self->plane_columns, j = 0;
-    while (j < width && row < at->rows) {
-        int64_t count = smaller(at->columns - column, width - j);
-        float *to = y + row * self->of->window.axis[2].out + column;
+    const block_plan *plan = self->plan;
+    int64_t row = first / plan->plane_columns, column = first % plan->plane_columns, j = 0;
+    while (j < width && row < self->at->rows) {
+        int64_t count = smaller(self->at->columns - column, width - j);
+        float *to = y + row * plan->of->window.axis[2].out + column;
         for (int64_t r = 0; r < rows && count > 0; r++) {
             const float *restrict from = tile + r * width + j;
-            float *restrict out = to + r * self->positions;
-            float start = bias ? bias[r] : 0.0F;
-            if (adds)
+            float *restrict out = to + r * plan->positions;
+            if (self->adds)
                 for (int64_t i = 0; i < count; i++) out[i] += from[i];
             else
-                for (int64_t i = 0; i < count; i++) out[i] = start + from[i];
+                for (int64_t i = 0; i < count; i++) out[i] = from[i];
         }
-        j += self->plane_columns - column;
+        j += plan->plane_columns - column;
         column = 0;
         row++;
     }
 }
 
-/*   x, y    of the block's sample and group; y at its first position */
-static void run_pass(const block_plan *self, const block *at, int64_t first_channel,
-                     const int64_t *offset, const float *planes, const float *packed,
+/* Places [first, first + width): straight to y where every element belongs there, else by a copy. */
+static void run_tile(const pass *self, const conv_tile *kernel, int64_t rows, int64_t first,
+                     bool straight, const float *weights, const float *start, float *y)
+{
+    const block_plan *plan = self->plan;
+    _Alignas(64) float tile[CONV_TILE_FLOATS];
+    const float *x = self->planes + first;
+    if (straight && rows == kernel->rows && !self->adds) {
+        int64_t row = first / plan->plane_columns, column = first % plan->plane_columns;
+        kernel->run(x, self->offset, self->steps, weights, start,
+                    y + row * plan->of->window.axis[2].out + column, plan->positions);
+        return;
+    }
+    kernel->run(x, self->offset, self->steps, weights, start, tile, kernel->width);
+    keep_tile(self, first, tile, kernel->width, rows, y);
+}
+
+/* A panel of output channels at all places. Where rows are wide, every row has tiles of its own, the
+ * last of which begins early enough to end with it; else they run over the ends of rows. */
+static void run_panel(const pass *self, const conv_tile *kernel, int64_t rows, const float *weights,
+                      const float *start, float *y)
+{
+    const block *at = self->at;
+    int64_t width = kernel->width, pitch = self->plan->plane_columns;
+    int64_t places = (at->rows - 1) * pitch + at->columns;
+    int64_t by_row = at->rows * divide_up(at->columns, width);
+    bool dense = pitch == at->columns && pitch == self->plan->of->window.axis[2].out;
+    if (at->columns >= width && !dense && !self->adds && 10 * by_row * width <= 11 * places) {
+        for (int64_t r = 0; r < at->rows; r++)
+            for (int64_t c = 0; c < at->columns; c += width)
+                run_tile(self, kernel, rows, r * pitch + smaller(c, at->columns - width), true,
+                         weights, start, y);
+        return;
+    }
+    for (int64_t p = 0; p < places; p += width)
+        run_tile(self, kernel, rows, p,
+                 (dense && p + width <= places) || p % pitch + width <= at->columns, weights, start,
+                 y);
+}
+
+static void run_pass(const pass *self, int64_t first_channel, const float *packed,
                      const float *bias, float *y)
 {
-    _Alignas(64) float tile[CONV_TILE_FLOATS];
-    int64_t channels = smaller(self->channels, self->of->in_channels - first_channel);
-    int64_t steps = self->of->in_channels * self->taps, m = 0;
-    int64_t places = (at->rows - 1) * self->plane_columns + at->columns;
-    while (m < self->of->out_channels) {
-        int64_t left = self->of->out_channels - m;
-        const conv_tile *kernel = conv_tile_for(left);
-        const float *weights = packed + first_channel * self->taps * kernel->rows;
-        for (int64_t p = 0; p < places; p += kernel->width) {
-            kernel->run(planes + p, offset, channels * self->taps, weights, tile);
-            keep_tile(self, at, p, tile, kernel->width, smaller(kernel->rows, left),
-                      bias ? bias + m : NULL, first_channel > 0, y + m * self->positions);
-        }
-        packed += kernel->rows * steps;
+    const convolution *of = self->plan->of;
+    int64_t all_steps = of->in_channels * self->plan->taps, m = 0;
+    while (m < of->out_channels) {
+        const conv_tile *kernel = conv_tile_for(of->out_channels - m);
+        int64_t rows = smaller(kernel->rows, of->out_channels - m);
+        float start[CONV_TILE_ROWS] = {0};
+        for (int64_t r = 0; r < rows && bias != NULL && !self->adds; r++) start[r] = bias[m + r];
+        run_panel(self, kernel, rows, packed + first_channel * self->plan->taps * kernel->rows,
+                  start, y + m * self->plan->positions);
+        packed += kernel->rows * all_steps;
         m += kernel->rows;
     }
 }
@@ -365,7 +429,8 @@ static void run_block(const block_plan *self, const block *at, const int64_t *of
         for (int64_t c = 0; c < channels; c++)
             fill_channel(self, at, x + (first_channel + c) * self->inputs,
                          planes + c * self->channel_floats);
-        run_pass(self, at, first_channel, offset, planes, packed, bias, y);
+        const pass now = {self, at, offset, planes, channels * self->taps, first_channel > 0};
+        run_pass(&now, first_channel, packed, bias, y);
         first_channel += channels;
     } while (first_channel < in_channels);
 }

@@ -189,17 +189,19 @@ static coset_status size_transposed(const op_node *at, window_axis *self, auto_p
         size > TENSOR_MAX_ELEMENTS)
         return too_large(at);
     if (self->out == 0) size = 0;
-    if (wanted < 0 && mode >= PAD_SAME_UPPER && !dim_mul(self->out, self->stride, &wanted))
-        return too_large(at);
+    if (wanted < 0 && mode >= PAD_SAME_UPPER) {
+        if (!dim_mul(self->out, self->stride, &wanted)) return too_large(at);
+        if (wanted > size) wanted = size; /* windows that leave gaps do not reach further */
+    }
     if (wanted >= 0) {
         split_pads(self, size - wanted, mode == PAD_SAME_UPPER);
         self->in = wanted;
         return COSET_OK;
     }
     int64_t pads = 0;
-    if (!dim_add(self->before, self->after, &pads) || (size > 0 && pads > size))
+    if (!dim_add(self->before, self->after, &pads) || (size > 0 && pads >= size))
         return node_fail(at->ctx, at->node, COSET_EFORMAT,
-                         "pads of %lld and %lld are more than the %lld positions of the result",
+                         "pads of %lld and %lld leave nothing of the %lld positions of the result",
                          (long long)self->before, (long long)self->after, (long long)size);
     self->in = size > 0 ? size - pads : 0;
     return COSET_OK;
