@@ -1,7 +1,8 @@
 /* LSTM: gates i, o, f, c in this order. With h and c the states before the step:
  *   i = f(Wi x + Ri h + Pi c + bi)    f' = f(Wf x + Rf h + Pf c + bf), or 1 - i if coupled
  *   c' = f' c + i g(Wc x + Rc h + bc)
- *   o = f(Wo x + Ro h + Po c' + bo)   h' = o h(c'). */
+ *   o = f(Wo x + Ro h + Po c' + bo)   h' = o h(c')
+ * clip bounds the sums of the gates, not c': so does ONNX Runtime. */
 #include "linalg/blas.h"
 #include "ops/recurrent.h"
 
@@ -30,7 +31,7 @@ static void unit(const recurrent *self, const recurrent_cell *cell, const float 
     const float output =
         gate_apply(self, &f[0], sums[GATE_O * n + u] + peephole(self, cell, PEEPHOLE_O, u, state));
     *c = state;
-    *h = output * gate_apply(self, &f[2], state);
+    *h = output * f[2].of(state, f[2].alpha, f[2].beta);
 }
 
 static void step(coset_ctx *ctx, const recurrent *self, const recurrent_cell *cell,

@@ -32,7 +32,7 @@ typedef struct recurrent {
     bool backward;    /* the first direction is the reverse one */
     bool batch_first; /* layout 1: N before T and D */
     bool linear_before_reset, coupled;
-    float clip; /* bound of what functions are applied to; INFINITY: none */
+    float clip; /* bound of the sums that gates are made of; INFINITY: none */
     int64_t steps, batch, width, hidden;
     gate_function functions[2][GATE_FUNCTIONS];
 } recurrent;
