@@ -13,18 +13,23 @@ struct executor {
     void **converted; /* [n_converted] constants that are not stored in their compute type */
     int64_t n_converted, converted_capacity;
     unsigned char *memory; /* the workspace */
+    unsigned char *used;   /* where values lie: memory, or what executor_use was given */
     array *in, *out;       /* of one step */
 };
 
-static coset_status load_constant(executor *self, int32_t value)
+/* Lets the values of the workspace lie in `memory`. */
+static void place_values(executor *self, unsigned char *memory)
+{
+    self->used = memory;
+    for (int64_t v = 0; v < self->graph->n_values; v++)
+        if (self->plan.place[v] == PLAN_WORKSPACE)
+            self->values[v].data = memory + self->plan.offset[v];
+}
+
+static coset_status load_stored(executor *self, int32_t value)
 {
     coset_ctx *ctx = self->ctx;
     const graph_value *entry = &self->graph->values[value];
-    const array *folded = graph_fact(self->facts, value)->constant;
-    if (folded != NULL) {
-        self->values[value] = *folded;
-        return COSET_OK;
-    }
     coset_status status = ctx_reserve(ctx, &self->converted, &self->converted_capacity,
                                       self->n_converted + 1, sizeof *self->converted);
     if (status != COSET_OK) return status;
@@ -35,6 +40,14 @@ static coset_status load_constant(executor *self, int32_t value)
     return COSET_OK;
 }
 
+static coset_status load_constant(executor *self, int32_t value)
+{
+    const array *folded = graph_fact(self->facts, value)->constant;
+    if (folded == NULL) return load_stored(self, value);
+    self->values[value] = *folded;
+    return COSET_OK;
+}
+
 /* Everything but the data of graph inputs that are read in place. */
 static coset_status fill_values(executor *self)
 {
@@ -42,13 +55,12 @@ static coset_status fill_values(executor *self)
         const fact *known = graph_fact(self->facts, (int32_t)v);
         array *value = &self->values[v];
         *value = (array){.dtype = known->dtype, .shape = known->shape};
-        if (self->plan.place[v] == PLAN_WORKSPACE) {
-            value->data = self->memory + self->plan.offset[v];
-        } else if (self->plan.place[v] == PLAN_CONSTANT) {
+        if (self->plan.place[v] == PLAN_CONSTANT) {
             coset_status status = load_constant(self, (int32_t)v);
             if (status != COSET_OK) return status;
         }
     }
+    place_values(self, self->memory);
     return COSET_OK;
 }
 
@@ -118,20 +130,62 @@ static coset_status execute(executor *self, const run_step *step)
     op_call call = {.at = {self->ctx, node, self->graph->opset, node->n_inputs, node->n_outputs},
                     .in = self->in,
                     .out = self->out,
-                    .scratch = self->memory + step->scratch_offset,
+                    .scratch = self->used + step->scratch_offset,
                     .threads = self->ctx->threads};
     return node->op->forward(&call);
 }
 
-coset_status executor_run(executor *self, const array *inputs)
+coset_status executor_start(executor *self, const array *inputs)
 {
     coset_status status = COSET_OK;
     for (int64_t k = 0; k < self->graph->n_inputs; k++) TRY(check_input(self, k, &inputs[k]));
     for (int64_t k = 0; k < self->graph->n_inputs; k++) take_input(self, k, &inputs[k]);
-    for (int64_t k = 0; k < self->plan.n_steps; k++) TRY(execute(self, &self->plan.steps[k]));
 done:
     if (status != COSET_OK) status = ctx_fail_in(self->ctx, status, "%s", self->graph->name);
     return status;
+}
+
+coset_status executor_advance(executor *self, int64_t *step, int32_t node)
+{
+    coset_status status = COSET_OK;
+    for (; *step < self->plan.n_steps && self->plan.steps[*step].node < node; ++*step)
+        TRY(execute(self, &self->plan.steps[*step]));
+done:
+    if (status != COSET_OK) status = ctx_fail_in(self->ctx, status, "%s", self->graph->name);
+    return status;
+}
+
+coset_status executor_run(executor *self, const array *inputs)
+{
+    int64_t step = 0;
+    coset_status status = executor_start(self, inputs);
+    if (status != COSET_OK) return status;
+    return executor_advance(self, &step, INT32_MAX);
+}
+
+void executor_use(executor *self, void *memory)
+{
+    place_values(self, memory != NULL ? memory : self->memory);
+}
+
+bool executor_runs(const executor *self, int32_t node)
+{
+    for (int64_t step = 0; step < self->plan.n_steps; step++)
+        if (self->plan.steps[step].node == node) return true;
+    return false;
+}
+
+const array *executor_operand(const executor *self, int32_t value)
+{
+    if (value < 0 || value >= self->graph->n_values || self->plan.place[value] == PLAN_UNUSED)
+        return NULL;
+    return &self->values[value];
+}
+
+coset_status executor_reload(executor *self, int32_t value)
+{
+    if (self->plan.place[value] != PLAN_CONSTANT) return COSET_OK;
+    return load_stored(self, value);
 }
 
 const array *executor_value(const executor *self, int32_t value)

@@ -27,6 +27,26 @@ COSET_MUST_USE coset_status executor_run(executor *self, const array *inputs);
  * that is neither output nor tap is the array that was passed to the run. */
 const array *executor_value(const executor *self, int32_t value);
 
+/* ---- runs that pause ---------------------------------------------------------------------------
+ * A run may stop in front of any node, and several runs of one executor may be under way, each in a
+ * workspace of its own: what recovery needs to see what a node reads before that node is changed. */
+
+/* Values lie in `memory` (executor_workspace bytes, 64-byte aligned, borrowed) from now on; NULL: in
+ * the executor's own again. Graph inputs that are not kept stay where the last start found them. */
+void executor_use(executor *self, void *memory);
+/* Takes the inputs of a run; the first step is 0. Errors: as executor_run. */
+COSET_MUST_USE coset_status executor_start(executor *self, const array *inputs);
+/* Runs the steps from *step on that lie in front of `node` (INT32_MAX: all), and moves *step there. */
+COSET_MUST_USE coset_status executor_advance(executor *self, int64_t *step, int32_t node);
+/* True if the node is one of the steps. */
+bool executor_runs(const executor *self, int32_t node);
+/* A value of the run, kept or not: its data is there from when its producer has run until its last reader
+ * has. NULL if it is no part of the run. */
+const array *executor_operand(const executor *self, int32_t value);
+/* Reads a constant again after graph_set_constant; its shape and element type are the same as before.
+ * What was folded from it is not folded again. Errors: COSET_EMEMORY. */
+COSET_MUST_USE coset_status executor_reload(executor *self, int32_t value);
+
 size_t executor_workspace(const executor *self); /* bytes */
 void executor_free(coset_ctx *ctx, executor *self);
 

@@ -36,6 +36,11 @@ static void fit_free(fit *self)
     ctx_free(self->ctx, self->bias);
 }
 
+static double offset_at(const refit_problem *of, int64_t row, int64_t output)
+{
+    return of->offset != NULL ? (double)of->offset[row * of->y_stride + output] : 0;
+}
+
 static coset_status fit_new(coset_ctx *ctx, const refit_problem *of, fit *fit_out)
 {
     coset_status status = COSET_OK;
@@ -51,7 +56,11 @@ static coset_status fit_new(coset_ctx *ctx, const refit_problem *of, fit *fit_ou
     TRY(ctx_alloc(ctx, k * k, sizeof *self.inverse, &self.inverse));
     TRY(ctx_alloc(ctx, q * k, sizeof *self.weight, &self.weight));
     TRY(ctx_alloc(ctx, q, sizeof *self.bias, &self.bias));
-    memcpy(self.x, of->x, (size_t)(self.rows * k) * sizeof *self.x);
+    for (int64_t r = 0; r < self.rows; r++)
+        for (int64_t j = 0; j < k; j++) self.x[r * k + j] = (double)of->x[r * of->x_stride + j];
+    for (int64_t r = 0; r < self.rows; r++)
+        for (int64_t o = 0; o < q; o++)
+            self.goal[r * q + o] = (double)of->y[r * of->y_stride + o] - offset_at(of, r, o);
     if (of->bias != NULL && self.rows > 0) {
         for (int64_t r = 0; r < self.rows; r++)
             for (int64_t j = 0; j < k; j++) self.mean[j] += self.x[r * k + j];
@@ -146,7 +155,7 @@ static coset_status run_fit(fit *self, double ridge)
     for (int64_t j = 0; j < of->n_in; j++) self->inverse[j * of->n_in + j] = 1;
     TRY(solve_ridge(self->ctx, self->gram, self->inverse, of->n_in, of->n_in, ridge,
                     self->inverse));
-    solve_for(self, of->y, ridge);
+    solve_for(self, self->goal, ridge);
     if (of->function == UNIT_OTHER || of->function == UNIT_IDENTITY) goto done;
     TRY(ctx_alloc(self->ctx, q, sizeof *shifted, &shifted));
     for (int step = 0; step < MAJORISATION_STEPS; step++) {
@@ -156,8 +165,11 @@ static coset_status run_fit(fit *self, double ridge)
                 shifted[o] += self->weight[o * of->n_in + j] * self->mean[j];
         }
         predict(self->ctx, of, self->x, self->rows, self->weight, shifted, self->guess);
-        for (int64_t i = 0; i < self->rows * q; i++)
-            self->goal[i] = majorise(of, of->y[i], self->guess[i]);
+        for (int64_t r = 0; r < self->rows; r++)
+            for (int64_t o = 0; o < q; o++) {
+                double offset = offset_at(of, r, o), y = (double)of->y[r * of->y_stride + o];
+                self->goal[r * q + o] = majorise(of, y, self->guess[r * q + o] + offset) - offset;
+            }
         solve_for(self, self->goal, ridge);
     }
 done:

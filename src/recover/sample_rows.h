@@ -1,28 +1,50 @@
-/* Samples of values as f64 rows: what refits are made from. */
+/* Rows: what values hold at chosen positions of chosen samples, for refits. */
 #ifndef COSET_RECOVER_SAMPLE_ROWS_H
 #define COSET_RECOVER_SAMPLE_ROWS_H
 
 #include "exec/batch.h"
+#include "ops/window.h"
 
-/* No value gives more rows; positions beyond it are thinned out evenly. */
-enum { SAMPLE_ROWS_MAX = 1 << 16 };
+/* Which rows are taken. A value has `positions` rows per sample; of all samples together `rows` are taken,
+ * as many from each sample (one more from some), and within a sample one at random from each of so many
+ * equal parts: so they lie evenly, but not in step with the width of an image. The choice depends on
+ * nothing else, so that rows of different models belong together. */
+typedef struct row_choice {
+    int64_t samples, positions;
+    int64_t rows; /* <= samples * positions */
+    uint64_t seed, stream;
+} row_choice;
 
-/* One value seen as rows of the features along `axis`; every other axis counts as samples. */
-typedef struct sample_rows {
-    int32_t value; /* set by the caller */
-    int axis;      /* set by the caller; negative: from the end */
-    int64_t rows, n;
-    double *data; /* (rows, n), owned by the caller: sample_rows_free */
-    int64_t capacity, seen, stride;
-} sample_rows;
+/* The first row of a sample; that of sample `samples` is `rows`. */
+int64_t row_choice_first(const row_choice *self, int64_t sample);
 
-/* Runs a model once over a source and fills every item. Values appear in the same order of samples in
- * every model, so rows of different models belong together.
- * Errors: those of the executor; COSET_EMEMORY. On failure items have no data. */
-COSET_MUST_USE coset_status sample_rows_collect(coset_ctx *ctx, const coset_graph *graph,
-                                                const batch_source *source,
-                                                const shape *sample_shapes, sample_rows *items,
-                                                int64_t n_items);
-void sample_rows_free(coset_ctx *ctx, sample_rows *items, int64_t n_items);
+/* How an array of a batch is read as rows. */
+typedef struct row_form {
+    int axis;      /* of the features; negative: from the end. Other axes are positions */
+    bool patches;  /* features are channels x taps at every position of a window instead */
+    window window; /* then */
+    int64_t batch; /* samples in the array */
+} row_form;
+
+/* Rows per sample, and the width of one; -1 if the array cannot be read so. */
+int64_t row_form_positions(const row_form *self, const shape *values);
+int64_t row_form_width(const row_form *self, const shape *values);
+
+/* Writes the chosen rows of samples [first, first + count), which are the array's first ones, to their
+ * places in rows_out (choice->rows, width). The array has choice->positions positions.
+ * Columns of patches: channel * taps + tap; zeros where the window reaches over the edge.
+ * Cost: one read of each element written. */
+void rows_read(const row_form *self, const array *values, const row_choice *choice, int64_t first,
+               int64_t count, float *rows_out);
+
+/* A source of `samples` of another's samples, evenly spread. Borrows `of` and sample_shapes; used as
+ * batch_source{samples, thin_fill, thin_source*}. */
+typedef struct thin_source {
+    const batch_source *of;
+    const coset_graph *graph;
+    const shape *sample_shapes;
+    int64_t samples; /* 1 <= samples <= of->samples */
+} thin_source;
+batch_source thin_source_of(thin_source *self);
 
 #endif

@@ -354,8 +354,7 @@ static void reconstruction_spares_outputs(void **state)
         study_expect(ctx, plan_apply(ctx, b.graph, self.facts, self.groups, plan, &small));
         study_expect(ctx,
                      reconstruct_targets_new(ctx, b.graph, self.groups, &source, &one, &targets));
-        study_expect(ctx, reconstruct(ctx, b.graph, self.groups, plan, targets, &source, &one,
-                                      small, 1e-3, &refitted));
+        study_expect(ctx, reconstruct(ctx, plan, targets, small, 1e-3, &refitted));
         const tensor *now = refitted->values[weight].constant;
         assert_int_equal(now->bytes, old->bytes);
         assert_int_equal(memcmp(now->data, old->data, old->bytes) == 0, shown);

@@ -1,0 +1,42 @@
+/* Layers: contractions and depthwise convolutions as refits see them, groups by themselves. */
+#ifndef COSET_RECOVER_LAYER_H
+#define COSET_RECOVER_LAYER_H
+
+#include "graph/groups.h"
+#include "ops/window.h"
+
+typedef struct layer {
+    int32_t node;
+    int32_t input;  /* activation; features along input_axis */
+    int32_t result; /* pre-activations, bias included; features along output_axis */
+    int input_axis, output_axis;
+    int32_t weight, bias; /* constants; bias -1: none */
+    double bias_scale;    /* b is this times the constant */
+    int32_t out_slot;     /* label slot of the results' units */
+    int64_t groups;       /* >= 1: output o reads the inputs of group o / (n_out / groups) */
+    bool windows;         /* a convolution */
+    weight_view view;     /* n_out outputs, n_in inputs of one group */
+} layer;
+
+/* The layers of a graph that can be refitted, in topological order: matrices and convolutions whose weight
+ * and bias are constants that nobody else reads. Transposed convolutions are none: their rows overlap.
+ * layers_out is owned by the caller. Errors: COSET_EMEMORY. */
+COSET_MUST_USE coset_status layers_list(coset_ctx *ctx, const coset_graph *graph,
+                                        const graph_groups *groups, layer **layers_out,
+                                        int64_t *count_out);
+
+/* The window of a convolution that reads an array of this shape. Errors: those of window_read. */
+COSET_MUST_USE coset_status layer_window(coset_ctx *ctx, const coset_graph *graph,
+                                         const layer *self, const shape *x, window *window_out);
+
+/* Inputs of one output: columns of a refit. */
+int64_t layer_columns(const layer *self);
+
+/* Weights of outputs [first, first + count) as (count, columns), biases as [count] (0 without one). */
+void layer_read(const coset_graph *graph, const layer *self, int64_t first, int64_t count,
+                double *weight_out, double *bias_out);
+/* Sets all weights, (n_out, columns), and biases, [n_out]. Errors: COSET_EMEMORY. */
+COSET_MUST_USE coset_status layer_write(coset_ctx *ctx, coset_graph *graph, const layer *self,
+                                        const double *weight, const double *bias);
+
+#endif
