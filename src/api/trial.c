@@ -116,8 +116,7 @@ static coset_status try_reconstruct(job *self, outcome *at, double *rel_l2)
         TRY(reconstruct_targets_new(ctx, self->graph, self->groups, &self->source,
                                     &self->calib.sample, &self->targets));
     for (int r = 0; r < N_RIDGES; r++) {
-        TRY(reconstruct(ctx, self->graph, self->groups, at->plan, self->targets, &self->source,
-                        &self->calib.sample, at->graph, RECONSTRUCT_RIDGES[r], &refitted));
+        TRY(reconstruct(ctx, at->plan, self->targets, at->graph, RECONSTRUCT_RIDGES[r], &refitted));
         TRY(held_out_error(self, refitted, &found));
         if (found < least) {
             least = found;
