@@ -234,6 +234,32 @@ static void find_bias(const finder *self, contraction *at, const int32_t *add_sl
     if (node != at->node) at->result = graph->nodes[node].outputs[0];
 }
 
+static bool is_transposed(const graph_node *node)
+{
+    return strcmp(node->op_type, "ConvTranspose") == 0;
+}
+
+static bool is_convolution(const graph_node *node)
+{
+    return strcmp(node->op_type, "Conv") == 0 || is_transposed(node);
+}
+
+/* Where a contraction's input and output have their features if no labels tell it. */
+static int feature_axis(const finder *self, const graph_node *node, int32_t value)
+{
+    return is_convolution(node) ? 1 : labels_of(self->out->labels, value)->rank - 1;
+}
+
+/* The windows of a transposed convolution part the taps among the outputs. */
+static double tap_share(const graph_node *node)
+{
+    double share = 1;
+    int64_t n = 0;
+    const int64_t *strides = node_attr_ints(node, "strides", &n);
+    for (int64_t i = 0; is_transposed(node) && i < n; i++) share /= (double)strides[i];
+    return share;
+}
+
 static coset_status find_contractions(finder *self)
 {
     coset_status status = COSET_OK;
@@ -256,8 +282,8 @@ static coset_status find_contractions(finder *self)
                     &out->contraction_of));
     for (int64_t s = 0; s < out->n_slots; s++) out->contraction_of[s] = -1;
     for (int32_t n = 0; n < graph->n_nodes; n++) {
-        if (in_slot[n] < 0 || out_slot[n] < 0) continue;
         const graph_node *node = &graph->nodes[n];
+        if (in_slot[n] < 0 || out_slot[n] < 0) continue;
         contraction *at = &out->contractions[out->n_contractions];
         *at = (contraction){.node = n,
                             .weight = out->slots[in_slot[n]].value,
@@ -266,7 +292,9 @@ static coset_status find_contractions(finder *self)
                             .result = node->outputs[0],
                             .in_slot = in_slot[n],
                             .out_slot = out_slot[n],
+                            .groups = is_convolution(node) ? node_attr_int(node, "group", 1) : 1,
                             .scale = (double)node_attr_float(node, "alpha", 1),
+                            .tap_share = tap_share(node),
                             .bias = -1,
                             .bias_slot = -1,
                             .bias_node = -1,
@@ -274,10 +302,8 @@ static coset_status find_contractions(finder *self)
         for (int32_t i = 0; i < node->n_inputs && at->input < 0; i++)
             if (node->inputs[i] >= 0 && node->inputs[i] != at->weight) at->input = node->inputs[i];
         if (at->input < 0 || graph->values[at->weight].constant == NULL) continue;
-        at->input_axis =
-            unit_axis(out->labels, at->input, labels_of(out->labels, at->input)->rank - 1);
-        at->output_axis =
-            unit_axis(out->labels, at->output, labels_of(out->labels, at->output)->rank - 1);
+        at->input_axis = unit_axis(out->labels, at->input, feature_axis(self, node, at->input));
+        at->output_axis = unit_axis(out->labels, at->output, feature_axis(self, node, at->output));
         find_bias(self, at, add_slot);
         out->contraction_of[at->in_slot] = out->contraction_of[at->out_slot] =
             (int32_t)out->n_contractions;

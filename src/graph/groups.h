@@ -36,7 +36,10 @@ typedef struct unit_group {
 } unit_group;
 
 /* A contraction: y = W x + b with units on both sides. Its weight is a constant of rank >= 2 with an
- * axis of input features, an axis of output units and, for convolutions, further tap axes. */
+ * axis of input features, an axis of output units and, for convolutions, further tap axes.
+ * A convolution of several groups has a block-diagonal W, of which only the blocks are stored: x has
+ * groups times as many features as the input axis of the weight, feature i of group j being
+ * j * size + i, and the outputs are groups of equal size in a row. */
 typedef struct contraction {
     int32_t node;
     int32_t weight; /* value ids */
@@ -46,11 +49,14 @@ typedef struct contraction {
     int32_t result;  /* y after the bias; = output if the bias is part of the node or absent */
     int output_axis; /* of output and result */
     int32_t in_slot, out_slot; /* label slots of the weight's two axes */
+    int64_t groups;            /* of a convolution, else 1 */
     double scale;              /* W is this times the constant (Gemm's alpha) */
-    int32_t bias;              /* constant with one element per output; -1: none */
-    int32_t bias_slot;         /* its label slot; -1: none (a single output needs none) */
-    int32_t bias_node;         /* who adds it: the node itself or an Add; -1: none */
-    double bias_scale;         /* b is this times the constant (Gemm's beta) */
+    double tap_share;  /* of all taps, those that meet in one output on the average; below 1 for
+                         ConvTranspose with strides */
+    int32_t bias;      /* constant with one element per output; -1: none */
+    int32_t bias_slot; /* its label slot; -1: none (a single output needs none) */
+    int32_t bias_node; /* who adds it: the node itself or an Add; -1: none */
+    double bias_scale; /* b is this times the constant (Gemm's beta) */
 } contraction;
 
 typedef struct graph_groups {

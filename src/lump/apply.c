@@ -59,7 +59,7 @@ static coset_status new_weight(applier *self, int64_t index, tensor **tensor_out
         int64_t below = 1;
         for (int a = out_axis + 1; a < dims.rank; a++)
             if (a != in_axis) below *= dims.dims[a];
-        for (int64_t i = 0; i < total; i++) shift[i / below % width] += at->scale * sums[i];
+        for (int64_t i = 0; i < total; i++) shift[i / below % width] += at->scale * at->tap_share * sums[i];
     }
     TRY(axis_lift(self->ctx, in_map, &reduced, &lifted));
     TRY(finish(self, old, out_axis, out_map->new_size, in_axis, in_map->new_size, lifted.values,

@@ -10,15 +10,20 @@ coset_status contraction_metric(coset_ctx *ctx, const coset_graph *graph,
 {
     coset_status status = COSET_OK;
     weight_view view = contraction_weight(graph, groups, &groups->contractions[index]);
-    int64_t n = view.n_in, q = view.n_out;
+    int64_t parts = groups->contractions[index].groups;
+    int64_t n = view.n_in * parts, q = view.n_out;
+    bool plain = view.n_taps == 1 && parts == 1;
     double *rows = NULL, *tap = NULL, *through = NULL, *metric = NULL;
-    TRY(ctx_alloc_raw(ctx, q * n * view.n_taps, sizeof *rows, &rows));
+    TRY(ctx_alloc_raw(ctx, q * view.n_in * view.n_taps, sizeof *rows, &rows));
     TRY(ctx_alloc(ctx, n * n, sizeof *metric, &metric));
     weight_rows(&view, 0, q, rows);
-    if (view.n_taps > 1) TRY(ctx_alloc_raw(ctx, q * n, sizeof *tap, &tap));
+    if (!plain) TRY(ctx_alloc(ctx, q * n, sizeof *tap, &tap)); /* zero outside of the blocks */
     if (a != NULL) TRY(ctx_alloc_raw(ctx, q * n, sizeof *through, &through));
     for (int64_t t = 0; t < view.n_taps; t++) {
-        for (int64_t i = 0; tap != NULL && i < q * n; i++) tap[i] = rows[i * view.n_taps + t];
+        for (int64_t o = 0; tap != NULL && o < q; o++)
+            for (int64_t i = 0; i < view.n_in; i++)
+                tap[o * n + o / (q / parts) * view.n_in + i] =
+                    rows[(o * view.n_in + i) * view.n_taps + t];
         const double *w = tap != NULL ? tap : rows;
         if (a != NULL) gemm_f64(ctx, false, false, q, n, q, 1, a, q, w, n, 0, through, n);
         gemm_f64(ctx, true, false, n, n, q, 1, w, n, a != NULL ? through : w, n, 1, metric, n);
@@ -57,12 +62,13 @@ static bool inherited(const graph_groups *groups, const calibration *self, int64
         const contraction *to = &groups->contractions[next];
         const moments *slopes = self->slopes[to->input];
         if (slopes == NULL || self->metric[next] == NULL) return false;
-        int64_t n = slopes->n;
+        int64_t n = slopes->n, size = n / to->groups;
         for (int64_t i = 0; i < q; i++)
             for (int64_t j = 0; j < q; j++)
-                for (int64_t p = 0; p < member->repeats; p++) {
-                    int64_t u = member->index[i * member->repeats + p];
-                    int64_t v = member->index[j * member->repeats + p];
+                for (int64_t p = 0; p < member->repeats * to->groups; p++) {
+                    int64_t at_group = p / member->repeats * size, o = p % member->repeats;
+                    int64_t u = at_group + member->index[i * member->repeats + o];
+                    int64_t v = at_group + member->index[j * member->repeats + o];
                     double both = slopes->second[u * n + v] / (double)slopes->count +
                                   slopes->mean[u] * slopes->mean[v];
                     a[i * q + j] += both * self->metric[next][u * n + v];

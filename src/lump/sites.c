@@ -23,21 +23,30 @@ static const contraction *through(const graph_groups *groups, const group_slot *
     return member->role == role && index >= 0 ? &groups->contractions[index] : NULL;
 }
 
-/* Covariance and mean of the group's units on one axis, summed over occurrences. */
+/* Feature of a contraction's input that is occurrence p of a unit: those that its slot lists, in every
+ * group of a convolution. size: of the weight's input axis, which is that of a group. */
+static int64_t feature_of(const group_slot *member, int64_t size, int64_t unit, int64_t p)
+{
+    return p / member->repeats * size + member->index[unit * member->repeats + p % member->repeats];
+}
+
+/* Covariance and mean of the group's units in the input of a contraction, summed over occurrences.
+ *   size  of the weight's input axis */
 static coset_status restrict_moments(coset_ctx *ctx, const moments *all, const group_slot *member,
-                                     int64_t n, site *at)
+                                     int64_t size, int64_t n, site *at)
 {
     coset_status status = COSET_OK;
     double *full = NULL;
-    int64_t repeats = member->repeats;
+    int64_t repeats = member->repeats * (all->n / size);
     TRY(ctx_alloc_raw(ctx, all->n * all->n, sizeof *full, &full));
     moments_covariance(all, full);
     for (int64_t p = 0; p < repeats; p++)
         for (int64_t i = 0; i < n; i++) {
-            const double *row = full + member->index[i * repeats + p] * all->n;
-            at->mean[i] += all->mean[member->index[i * repeats + p]] / (double)repeats;
+            int64_t here = feature_of(member, size, i, p);
+            const double *row = full + here * all->n;
+            at->mean[i] += all->mean[here] / (double)repeats;
             for (int64_t j = 0; j < n; j++)
-                at->covariance[i * n + j] += row[member->index[j * repeats + p]];
+                at->covariance[i * n + j] += row[feature_of(member, size, j, p)];
         }
 done:
     ctx_free(ctx, full);
@@ -92,16 +101,17 @@ static coset_status add_consumer(coset_ctx *ctx, const coset_graph *graph,
     coset_status status = COSET_OK;
     double *own = NULL;
     const double *metric = stats != NULL ? stats->metric[c] : NULL;
-    int64_t width = groups->slots[groups->contractions[c].in_slot].size;
+    const contraction *to = &groups->contractions[c];
+    int64_t size = groups->slots[to->in_slot].size, width = size * to->groups;
     if (metric == NULL) {
         TRY(contraction_metric(ctx, graph, groups, c, NULL, &own));
         metric = own;
     }
-    for (int64_t p = 0; p < member->repeats; p++)
+    for (int64_t p = 0; p < member->repeats * to->groups; p++)
         for (int64_t i = 0; i < n; i++) {
-            const double *row = metric + member->index[i * member->repeats + p] * width;
+            const double *row = metric + feature_of(member, size, i, p) * width;
             for (int64_t j = 0; j < n; j++)
-                at->weight[i * n + j] += row[member->index[j * member->repeats + p]];
+                at->weight[i * n + j] += row[feature_of(member, size, j, p)];
         }
 done:
     ctx_free(ctx, own);
@@ -122,7 +132,8 @@ static coset_status fill_site(coset_ctx *ctx, const coset_graph *graph, const gr
     TRY(ctx_alloc(ctx, n * n, sizeof *at->weight, &at->weight));
     TRY(ctx_alloc(ctx, n, sizeof *at->mean, &at->mean));
     if (known != NULL) {
-        TRY(restrict_moments(ctx, known, &group->slots[first], n, at));
+        int64_t size = groups->slots[group->slots[first].slot].size;
+        TRY(restrict_moments(ctx, known, &group->slots[first], size, n, at));
     } else {
         TRY(group_incoming(ctx, graph, groups, g, &rows, &width));
         gemm_f64(ctx, false, true, n, n, width, 1, rows, width, rows, width, 0, at->covariance, n);

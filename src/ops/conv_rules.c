@@ -143,24 +143,21 @@ static void unite_groups(op_labels *call, int64_t groups, int64_t each, int64_t 
     }
 }
 
-static coset_status tie_groups(op_labels *call, conv_axes axes, int64_t channels, int64_t groups)
+/* The weight's input axis has the entries of one group, its output axis those of all in a row. */
+static coset_status tie_groups(op_labels *call, int64_t channels, int64_t groups)
 {
     coset_status status = COSET_OK;
-    const shape *w = &call->in[CONV_W].shape;
     int64_t each = channels / groups, outputs = call->out[0].shape.dims[1];
     int64_t each_out = outputs / groups, dims[TENSOR_MAX_RANK], first = 0;
-    label_array of_group, slot;
+    label_array of_group;
     TRY(labels_make(call->set, 1, &each, LABEL_NONE, &of_group));
     unite_groups(call, groups, each, of_group.ids);
-    TRY(labels_make(call->set, 1, &w->dims[axes.w_in], LABEL_NONE, &slot));
-    for (int64_t i = 0; i < w->dims[axes.w_in]; i++) slot.ids[i] = of_group.ids[i % each];
-    TRY(labels_slot(call, CONV_W, axes.w_in, SLOT_CONSUMER, slot.ids));
+    TRY(labels_slot(call, CONV_W, 1, SLOT_CONSUMER, of_group.ids));
     for (int a = 0; a < call->out[0].shape.rank; a++) dims[a] = a == 1 ? outputs : 1;
     TRY(labels_make(call->set, call->out[0].shape.rank, dims, LABEL_NONE, &call->result[0]));
     TRY(labels_fresh(call->set, each_out, &first));
     for (int64_t i = 0; i < outputs; i++) call->result[0].ids[i] = first + i % each_out;
-    /* Either one group's entries or those of all groups in a row. */
-    TRY(labels_slot(call, CONV_W, axes.w_out, SLOT_PRODUCER, call->result[0].ids));
+    TRY(labels_slot(call, CONV_W, 0, SLOT_PRODUCER, call->result[0].ids));
     TRY(add_bias(call));
 done:
     return status;
@@ -199,8 +196,10 @@ coset_status conv_labels(op_labels *call, conv_axes axes)
         TRY(add_bias(call));
     } else if (groups == channels) {
         TRY(pass_channels(call, channels));
+    } else if (axes.w_in < axes.w_out) {
+        TRY(labels_freeze_all(call, "a transposed convolution with several groups mixes it"));
     } else {
-        TRY(tie_groups(call, axes, channels, groups));
+        TRY(tie_groups(call, channels, groups));
     }
 done:
     return status;

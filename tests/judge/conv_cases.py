@@ -19,7 +19,7 @@ def spatial(rng, rank, transposed):
     size = [max(c if not transposed else 1, pick(rng, 1, 5, 8, 13, 17, 35)) for c in covered]
     way = pick(rng, 0, 1, 2, 3)
     if way == 0:
-        pads = [int(rng.integers(0, c)) if not transposed or c < 3 else (c - 1) // 4 for c in covered + covered]
+        pads = [(c - 1) // 4 if transposed else int(rng.integers(0, c)) for c in covered + covered]
         attrs["pads"] = pads
     elif way == 1:
         attrs["auto_pad"] = str(rng.choice(["SAME_UPPER", "SAME_LOWER"]))

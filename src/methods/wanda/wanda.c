@@ -28,9 +28,11 @@ static coset_status wanda_scores(const method_call *call, int64_t c, double *sco
     const tensor *weight = call->graph->values[at->weight].constant;
     const moments *inputs = call->stats->of_value[at->input];
     int64_t inner = shape_product(&weight->shape, in->axis + 1, weight->shape.rank);
-    for (int64_t i = 0, n = tensor_elements(weight); i < n; i++)
-        scores_out[i] =
-            fabs(tensor_value(weight, i)) * sqrt(inputs->sum_square[i / inner % in->size]);
+    int64_t n = tensor_elements(weight), of_group = n / at->groups;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t feature = i / of_group * in->size + i / inner % in->size;
+        scores_out[i] = fabs(tensor_value(weight, i)) * sqrt(inputs->sum_square[feature]);
+    }
     return COSET_OK;
 }
 
