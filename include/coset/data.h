@@ -36,7 +36,7 @@ typedef enum coset_channels {
 typedef struct coset_data_options {
     const char *target; /* tables: column name or 0-based index (negative: from the end; NULL: the
                               last); .npy and idx: path of y; "none": the data has no y */
-    const char *test;   /* a second file with the test part; NULL: from the first file */
+    const char *test;   /* a second file, or folder, with the test part; NULL: from the first */
     coset_layout layout;
     double scale;      /* multiplies raw x first */
     const float *mean; /* per channel, after scale; [n_channels]; NULL: none */
@@ -58,10 +58,13 @@ typedef struct coset_data_options {
     }
 
 /* Loads .npz (x_train, y_train, x_test, y_test or x, y), .npy, .csv, .arff, whitespace text (.txt,
- * .dat, .data), idx (.gz or not; a folder with the four MNIST files gives both parts). Categorical
- * columns become one-hot, in order of first appearance (arff: in the declared order); a categorical
- * or integer-typed y makes a classification task. Files without a test part are split with the
- * context's seed.
+ * .dat, .data), idx (.gz or not; a folder with the four MNIST files gives both parts), and folders of
+ * .jpg, .jpeg and .png images: flat (no y), of class folders (classes in the order of their names), or
+ * of "train" and "test", "val" or "validation" of either kind. Categorical columns become one-hot, in
+ * order of first appearance (arff: in the declared order); a categorical or integer-typed y makes a
+ * classification task. Files without a test part are split with the context's seed. Images go through
+ * channels, height and width, scale, mean and std, in this order; image files are decoded when they are
+ * needed, and up to 512 MB of prepared ones are kept.
  * Errors: COSET_EIO; COSET_EFORMAT naming file, row and column: a missing value, a date, a row of
  * another width, a number that is not finite; COSET_EARGUMENT for an unknown target column. */
 COSET_API COSET_MUST_USE coset_status coset_data_load(coset_ctx *ctx, const char *path,

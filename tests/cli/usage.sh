@@ -24,7 +24,7 @@ done
 expect 0 compress --help
 says out --method --eps --ratio --params --macs --max-drop --recover --round-to --only --ignore --plan-out --plan \
     --report --calib-samples --seed -j --dry-run --json -q -v --force --data --test --target --layout --scale --mean \
-    --std --standardise --test-share afde magnitude wanda random merge select auto
+    --std --resize --fit --pad-value --channels --standardise --test-share afde magnitude wanda random merge select auto
 expect 0 eval --help
 says out --data --against --json
 expect 0 compress --help afde
@@ -80,6 +80,15 @@ refused 2 "--mean must be" eval mlp.onnx --data table.csv --mean 1,2,
 refused 2 "--std must be" eval mlp.onnx --data table.csv --std 1,0,1,1
 refused 2 "--mean has 2" eval mlp.onnx --data table.csv --mean 1,2 --std 1,2,3
 refused 2 "--layout must be" eval mlp.onnx --data table.csv --layout hwc
+for size in 32 32x 0x32 32x-1 ax2 32x32x3 16385x1 ' 3x3' 99999999999999999999x1; do
+    refused 2 "--resize must be" eval mlp.onnx --data table.csv --resize "$size"
+done
+refused 2 "--fit must be" eval mlp.onnx --data table.csv --fit pad
+refused 2 "--fit says" eval mlp.onnx --data table.csv --fit crop
+refused 2 "--pad-value" eval mlp.onnx --data table.csv --resize 2x2 --fit crop --pad-value 0
+refused 2 "--channels must be" eval mlp.onnx --data table.csv --channels rbg
+refused 2 "--resize" compress mlp.onnx -o small.onnx --resize 2x2 # without --data
+refused 2 "only images are resized" eval mlp.onnx --data table.csv --resize 2x2
 refused 2 "--test-share must be" eval mlp.onnx --data table.csv --test-share 100%
 refused 2 "--scale" compress mlp.onnx -o small.onnx --scale 2 # without --data
 refused 2 "--eps and --params" compress mlp.onnx -o small.onnx --eps 0 --params 50%

@@ -118,6 +118,7 @@ static void shapes_that_fit(void **state)
     check_negation("16 5", "5", 5, 33, 3, 3);         /* declared batch, overridden */
     check_negation("1 784 1", "28 28", 784, 5, 2, 2); /* rearranged */
     check_negation("? 784", "28 28", 784, 5, 0, 0);   /* flattened; batch chosen */
+    check_negation("? 1 4 7", "4 7 1", 28, 5, 2, 2);  /* one channel is as well last */
     check_negation("? ?", "28 28", 784, 5, 4, 4);     /* one symbolic dimension takes all */
     check_negation("? 1 ? ?", "28 28", 784, 5, 4, 4); /* symbolic dimensions take the data's */
     check_negation("? ? 4", "3 4", 12, 9, 4, 4);      /* sequence length */
@@ -283,6 +284,10 @@ static void samples_that_do_not_fit(void **state)
     /* A symbolic batch axis does not swallow data that is twice as wide. */
     refuses("? 5", "10", COSET_F32, 0, COSET_EARGUMENT, "expects samples of shape [5]");
     refuses("1 ? 7", "10", COSET_F32, 0, COSET_EARGUMENT, "expects samples of shape [?, 7]");
+    /* Channels last for channels first: as many elements, but not those. */
+    refuses("? 3 8 8", "8 8 3", COSET_F32, 0, COSET_EARGUMENT,
+            "expects samples of shape [3, 8, 8], the data has samples of shape [8, 8, 3]");
+    refuses("1 8 ? 3", "3 8 8", COSET_F32, 0, COSET_EARGUMENT, "expects samples of shape");
     refuses("? ?", "?", COSET_F32, 0, COSET_EARGUMENT, "samples of input 'x'");
     refuses("? 5", "5", COSET_F32, -1, COSET_EARGUMENT, "batch size must be >= 0");
     refuses("? 5", "5", COSET_STRING, 0, COSET_EUNSUPPORTED, "element type string");
