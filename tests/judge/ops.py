@@ -19,6 +19,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 import layers
+import pools
 
 OPSETS = (7, 9, 11, 13, 17, 21)
 F32, F64, F16 = np.float32, np.float64, np.float16
@@ -290,6 +291,7 @@ def all_cases():
                   constant_cases, gemm_cases, matmul_cases, movement_cases, reduction_cases):
         yield from cases()
     yield from layers.all_cases(values, one, OPSETS, RNG)
+    yield from pools.all_cases(values, one, OPSETS, RNG)
 
 
 # ---- judging --------------------------------------------------------------------------------------------

@@ -268,7 +268,9 @@ const op_case *op_case_at(int index)
         int n;
     } tables[] = {{op_cases, n_op_cases},
                   {op_cases_elementwise, n_op_cases_elementwise},
-                  {op_cases_layers, n_op_cases_layers}};
+                  {op_cases_layers, n_op_cases_layers},
+                  {op_cases_windows, n_op_cases_windows},
+                  {op_cases_reductions, n_op_cases_reductions}};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         if (index < tables[i].n) return &tables[i].cases[index];
         index -= tables[i].n;

@@ -57,8 +57,10 @@ typedef struct op_case {
 /* All cases, of one table after the other; NULL past the end. */
 const op_case *op_case_at(int index);
 
-extern const op_case op_cases[], op_cases_elementwise[], op_cases_layers[];
-extern const int n_op_cases, n_op_cases_elementwise, n_op_cases_layers;
+extern const op_case op_cases[], op_cases_elementwise[], op_cases_layers[], op_cases_windows[],
+    op_cases_reductions[];
+extern const int n_op_cases, n_op_cases_elementwise, n_op_cases_layers, n_op_cases_windows,
+    n_op_cases_reductions;
 
 /* A case as a trial, with what the trial points to. */
 typedef struct op_case_trial {
