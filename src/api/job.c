@@ -7,6 +7,7 @@
 
 #include "base/rng.h"
 #include "graph/fold.h"
+#include "graph/fold_batchnorm.h"
 
 void job_free(job *self)
 {
@@ -221,6 +222,21 @@ done:
     return status;
 }
 
+/* What is cut: computed weights are constants, and BatchNormalizations part of the layers in front of them. */
+static coset_status fold_graph(job *self)
+{
+    coset_status status = COSET_OK;
+    coset_graph *folded = NULL;
+    TRY(graph_fold(self->ctx, self->graph, &self->folded));
+    if (self->folded != NULL) self->graph = self->folded;
+    TRY(graph_fold_batchnorm(self->ctx, self->graph, &folded));
+    if (folded == NULL) goto done;
+    coset_graph_free(self->ctx, self->folded);
+    self->graph = self->folded = folded;
+done:
+    return status;
+}
+
 coset_status job_prepare(job *self)
 {
     coset_status status = COSET_OK;
@@ -229,8 +245,7 @@ coset_status job_prepare(job *self)
     if (self->options->plan_in == NULL) TRY(configure_calls(self));
     TRY(read_recover(self));
     TRY(coset_graph_measure(ctx, self->graph, &self->before));
-    TRY(graph_fold(ctx, self->graph, &self->folded));
-    if (self->folded != NULL) self->graph = self->folded;
+    TRY(fold_graph(self));
     TRY(graph_infer(ctx, self->graph, NULL, &self->facts));
     TRY(groups_find(ctx, self->graph, self->facts, &self->groups));
     TRY(cost_model_new(ctx, self->graph, self->facts, self->groups, &self->cost));

@@ -11,7 +11,7 @@
 /* What a method, a rule and the data ask for, and what is found out once. */
 typedef struct job {
     coset_ctx *ctx;
-    const coset_graph *graph; /* what is cut: the original, or it with computed weights folded */
+    const coset_graph *graph; /* what is cut: the original, or it with weights and norms folded */
     coset_graph *folded;      /* the latter; NULL: there was nothing to fold */
     const coset_data *data;
     const coset_compress_options *options;
