@@ -36,7 +36,7 @@ static layer of_contraction(const coset_graph *graph, const graph_groups *groups
                    .bias = at->bias,
                    .bias_scale = at->bias_scale,
                    .out_slot = at->out_slot,
-                   .groups = conv ? node_attr_int(node, "group", 1) : 1,
+                   .groups = at->groups,
                    .windows = conv,
                    .view = contraction_weight(graph, groups, at)};
 }
