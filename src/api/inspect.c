@@ -88,7 +88,7 @@ static coset_status add_operators(coset_ctx *ctx, const coset_graph *graph, repo
         TRY(report_text(ctx, row, "type", node->op_type));
         TRY(report_text(ctx, row, "domain", node->domain[0] != '\0' ? node->domain : "ai.onnx"));
         TRY(report_count(ctx, row, "count", to - from));
-        TRY(report_flag(ctx, row, "runs", node->op != NULL && node->op->forward != NULL));
+        TRY(report_flag(ctx, row, "runs", node_runs(node)));
     }
 done:
     ctx_free(ctx, (void *)nodes);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "exec/branches.h"
 #include "exec/plan.h"
 
 struct executor {
@@ -15,6 +16,7 @@ struct executor {
     unsigned char *memory; /* the workspace */
     unsigned char *used;   /* where values lie: memory, or what executor_use was given */
     array *in, *out;       /* of one step */
+    branch_run **branches; /* [n_steps] of steps that are an If, else NULL */
 };
 
 /* Lets the values of the workspace lie in `memory`. */
@@ -64,8 +66,23 @@ static coset_status fill_values(executor *self)
     return COSET_OK;
 }
 
-coset_status executor_new(coset_ctx *ctx, const coset_graph *graph, const shape *input_shapes,
-                          const int32_t *taps, int64_t n_taps, executor **executor_out)
+static coset_status plan_branches(executor *self)
+{
+    coset_status status =
+        ctx_alloc(self->ctx, self->plan.n_steps, sizeof *self->branches, &self->branches);
+    if (status != COSET_OK) return status;
+    for (int64_t step = 0; step < self->plan.n_steps && status == COSET_OK; step++) {
+        const graph_node *node = &self->graph->nodes[self->plan.steps[step].node];
+        if (node->n_branches > 0)
+            status = branch_run_new(self->ctx, node, self->facts, &self->branches[step]);
+    }
+    return status;
+}
+
+/* given NULL: inputs are of these shapes. */
+static coset_status make(coset_ctx *ctx, const coset_graph *graph, const shape *input_shapes,
+                         const fact *given, const int32_t *taps, int64_t n_taps,
+                         executor **executor_out)
 {
     coset_status status = COSET_OK;
     executor *self = NULL;
@@ -73,18 +90,34 @@ coset_status executor_new(coset_ctx *ctx, const coset_graph *graph, const shape 
     TRY(ctx_alloc(ctx, 1, sizeof *self, &self));
     self->ctx = ctx;
     self->graph = graph;
-    TRY(graph_infer(ctx, graph, input_shapes, &self->facts));
+    if (given != NULL)
+        TRY(graph_infer_inside(ctx, graph, given, NULL, &self->facts));
+    else
+        TRY(graph_infer(ctx, graph, input_shapes, &self->facts));
     TRY(run_plan_make(ctx, graph, self->facts, taps, n_taps, &self->plan));
     TRY(ctx_alloc(ctx, graph->n_values, sizeof *self->values, &self->values));
     TRY(ctx_alloc(ctx, self->plan.max_inputs, sizeof *self->in, &self->in));
     TRY(ctx_alloc(ctx, self->plan.max_outputs, sizeof *self->out, &self->out));
     TRY(ctx_alloc_raw(ctx, (int64_t)self->plan.workspace, 1, &self->memory));
     TRY(fill_values(self));
+    TRY(plan_branches(self));
     *executor_out = self;
     self = NULL;
 done:
     executor_free(ctx, self);
     return status;
+}
+
+coset_status executor_new(coset_ctx *ctx, const coset_graph *graph, const shape *input_shapes,
+                          const int32_t *taps, int64_t n_taps, executor **executor_out)
+{
+    return make(ctx, graph, input_shapes, NULL, taps, n_taps, executor_out);
+}
+
+coset_status executor_new_inside(coset_ctx *ctx, const coset_graph *graph, const fact *inputs,
+                                 executor **executor_out)
+{
+    return make(ctx, graph, NULL, inputs, NULL, 0, executor_out);
 }
 
 static coset_status check_input(const executor *self, int64_t index, const array *given)
@@ -127,6 +160,8 @@ static coset_status execute(executor *self, const run_step *step)
     for (int32_t k = 0; k < node->n_outputs; k++)
         self->out[k] = node->outputs[k] >= 0 ? self->values[node->outputs[k]]
                                              : (array){.shape = SHAPE_UNKNOWN};
+    branch_run *branches = self->branches[step - self->plan.steps];
+    if (branches != NULL) return branch_run_step(branches, self->values, self->out);
     op_call call = {.at = {self->ctx, node, self->graph->opset, node->n_inputs, node->n_outputs},
                     .in = self->in,
                     .out = self->out,
@@ -210,6 +245,9 @@ void executor_free(coset_ctx *ctx, executor *self)
     if (self == NULL) return;
     for (int64_t k = 0; k < self->n_converted; k++) ctx_free(ctx, self->converted[k]);
     ctx_free(ctx, self->converted);
+    for (int64_t step = 0; self->branches != NULL && step < self->plan.n_steps; step++)
+        branch_run_free(ctx, self->branches[step]);
+    ctx_free(ctx, self->branches);
     ctx_free(ctx, self->memory);
     ctx_free(ctx, self->in);
     ctx_free(ctx, self->out);

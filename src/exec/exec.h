@@ -18,6 +18,11 @@ COSET_MUST_USE coset_status executor_new(coset_ctx *ctx, const coset_graph *grap
                                          const shape *input_shapes, const int32_t *taps,
                                          int64_t n_taps, executor **executor_out);
 
+/* The same for a subgraph: inputs [graph->n_inputs] are known by facts of the graph around, whose constants
+ * must live as long as the executor. */
+COSET_MUST_USE coset_status executor_new_inside(coset_ctx *ctx, const coset_graph *graph,
+                                                const fact *inputs, executor **executor_out);
+
 /* Runs. inputs [graph->n_inputs] in compute types with the planned shapes; borrowed.
  * Errors: COSET_EARGUMENT if an input does not have the planned shape or kind; kernel errors. */
 COSET_MUST_USE coset_status executor_run(executor *self, const array *inputs);

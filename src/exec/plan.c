@@ -49,6 +49,9 @@ static void want_dependencies(planner *self)
         if (!self->runs[n]) continue;
         const graph_node *node = &self->graph->nodes[n];
         for (int32_t k = 0; k < node->n_inputs; k++) want(self, node->inputs[k]);
+        for (int32_t k = 0; k < node->n_captures; k++) /* stored ones are the branches' own, too */
+            if (self->graph->values[node->captures[k]].constant == NULL)
+                want(self, node->captures[k]);
         if (node->n_inputs > plan->max_inputs) plan->max_inputs = node->n_inputs;
         if (node->n_outputs > plan->max_outputs) plan->max_outputs = node->n_outputs;
         plan->n_steps++;
@@ -150,6 +153,7 @@ static coset_status place_step(planner *self, int64_t step)
         TRY(workspace_give(self->ctx, &self->workspace, entry->scratch_offset, scratch));
     }
     for (int32_t k = 0; k < node->n_inputs; k++) TRY(give_back(self, node->inputs[k], step));
+    for (int32_t k = 0; k < node->n_captures; k++) TRY(give_back(self, node->captures[k], step));
     for (int32_t k = 0; k < node->n_outputs; k++) TRY(give_back(self, node->outputs[k], step));
 done:
     return status;
@@ -164,9 +168,10 @@ static coset_status list_steps(planner *self)
     for (int64_t n = 0; n < self->graph->n_nodes; n++) {
         if (!self->runs[n]) continue;
         const graph_node *node = &self->graph->nodes[n];
-        if (node->op == NULL || node->op->forward == NULL) return no_kernel(self, node);
+        if (!node_runs(node)) return no_kernel(self, node);
         for (int32_t k = 0; k < node->n_inputs; k++)
             if (node->inputs[k] >= 0) self->last[node->inputs[k]] = step;
+        for (int32_t k = 0; k < node->n_captures; k++) self->last[node->captures[k]] = step;
         self->plan->steps[step++].node = (int32_t)n;
     }
     return COSET_OK;

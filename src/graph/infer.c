@@ -220,12 +220,16 @@ done:
     return status;
 }
 
-static coset_status seed_values(inference *self, const shape *input_shapes)
+/* Inputs are as given, or of these shapes, or as declared. */
+static coset_status seed_values(inference *self, const shape *input_shapes, const fact *given)
 {
     coset_status status = COSET_OK;
     TRY(seed_new(self));
     for (int64_t i = 0; i < self->graph->n_inputs; i++)
-        TRY(take_input(self, i, input_shapes != NULL ? &input_shapes[i] : NULL));
+        if (given != NULL)
+            self->facts->facts[self->graph->inputs[i]] = given[i];
+        else
+            TRY(take_input(self, i, input_shapes != NULL ? &input_shapes[i] : NULL));
 done:
     return status;
 }
@@ -418,6 +422,7 @@ static coset_status infer_node(inference *self, const graph_node *node)
     for (int32_t i = 0; i < node->n_outputs; i++)
         self->out[i] = (fact){.dtype = COSET_UNDEFINED, .shape = SHAPE_UNKNOWN};
     if (node->op != NULL && node->op->infer != NULL) TRY(node->op->infer(&call));
+    if (node->n_branches > 0) TRY(branch_infer(self->ctx, self->facts, node, self->out));
     for (int32_t i = 0; i < node->n_outputs; i++) {
         if (node->outputs[i] < 0) continue;
         take_declared(self, node, i);
@@ -434,14 +439,10 @@ done:
     return status;
 }
 
-coset_status graph_infer(coset_ctx *ctx, const coset_graph *graph, const shape *input_shapes,
-                         graph_facts **facts_out)
-{
-    return graph_infer_visit(ctx, graph, input_shapes, NULL, facts_out);
-}
-
-coset_status graph_infer_visit(coset_ctx *ctx, const coset_graph *graph, const shape *input_shapes,
-                               const infer_visitor *visitor, graph_facts **facts_out)
+/* Either input_shapes or given may be NULL. */
+static coset_status infer_graph(coset_ctx *ctx, const coset_graph *graph, const shape *input_shapes,
+                                const fact *given, graph_facts *outer, const infer_visitor *visitor,
+                                graph_facts **facts_out)
 {
     coset_status status = COSET_OK;
     graph_facts *facts = NULL;
@@ -452,11 +453,19 @@ coset_status graph_infer_visit(coset_ctx *ctx, const coset_graph *graph, const s
     facts->absent = (fact){.dtype = COSET_UNDEFINED, .shape = SHAPE_UNKNOWN};
     self.facts = facts;
     TRY(alloc_node_records(&self));
-    TRY(seed_values(&self, input_shapes));
+    if (outer != NULL) {
+        facts->work = outer->work;
+        facts->kept = outer->kept;
+    }
+    TRY(seed_values(&self, input_shapes, given));
     for (int64_t n = 0; n < graph->n_nodes; n++) TRY(infer_node(&self, &graph->nodes[n]));
     *facts_out = facts;
     facts = NULL;
 done:
+    if (outer != NULL && self.facts != NULL) {
+        outer->work = self.facts->work;
+        outer->kept = self.facts->kept;
+    }
     if (status != COSET_OK) status = ctx_fail_in(ctx, status, "%s", graph->name);
     name_map_free(ctx, &self.symbols);
     ctx_free(ctx, self.in);
@@ -465,4 +474,22 @@ done:
     ctx_free(ctx, self.out_arrays);
     graph_facts_free(ctx, facts);
     return status;
+}
+
+coset_status graph_infer(coset_ctx *ctx, const coset_graph *graph, const shape *input_shapes,
+                         graph_facts **facts_out)
+{
+    return infer_graph(ctx, graph, input_shapes, NULL, NULL, NULL, facts_out);
+}
+
+coset_status graph_infer_visit(coset_ctx *ctx, const coset_graph *graph, const shape *input_shapes,
+                               const infer_visitor *visitor, graph_facts **facts_out)
+{
+    return infer_graph(ctx, graph, input_shapes, NULL, NULL, visitor, facts_out);
+}
+
+coset_status graph_infer_inside(coset_ctx *ctx, const coset_graph *graph, const fact *inputs,
+                                graph_facts *outer, graph_facts **facts_out)
+{
+    return infer_graph(ctx, graph, NULL, inputs, outer, NULL, facts_out);
 }

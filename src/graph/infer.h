@@ -30,6 +30,24 @@ COSET_MUST_USE coset_status graph_infer_visit(coset_ctx *ctx, const coset_graph 
                                               const shape *input_shapes,
                                               const infer_visitor *visitor,
                                               graph_facts **facts_out);
+
+/* graph_infer of a subgraph whose inputs are known by facts of the graph around it.
+ *   inputs  [graph->n_inputs]; their constants are lent: they must live as long as the facts
+ *   outer   facts of the graph around, whose budget for folding is shared; NULL: a budget of its own */
+COSET_MUST_USE coset_status graph_infer_inside(coset_ctx *ctx, const coset_graph *graph,
+                                               const fact *inputs, graph_facts *outer,
+                                               graph_facts **facts_out);
+/* The facts of a branch's inputs, from those of the graph around its node; inputs_out [n_inputs]. */
+void branch_inputs(const graph_facts *facts, const graph_node *node, const graph_branch *branch,
+                   fact *inputs_out);
+/* The branches of an If that may be taken: [*first_out, *end_out), one if the condition is known. */
+void branch_choice(const graph_facts *facts, const graph_node *node, int *first_out, int *end_out);
+/* Types and shapes of an If's outputs: what its branches that may be taken have in common. out
+ * [n_outputs], unknown on entry. An error of a branch is one only if that is sure to be taken.
+ * Source: infer_branch.c. */
+COSET_MUST_USE coset_status branch_infer(coset_ctx *ctx, graph_facts *facts, const graph_node *node,
+                                         fact *out);
+
 const fact *graph_fact(const graph_facts *facts,
                        int32_t value); /* value -1: the fact of an absent input */
 void graph_facts_free(coset_ctx *ctx, graph_facts *facts);

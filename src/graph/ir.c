@@ -261,6 +261,8 @@ static coset_status clone_node(coset_ctx *ctx, coset_graph *clone, const graph_n
     to->op = from->op;
     to->source = from->source;
     to->rewired = from->rewired;
+    to->branches = from->branches;
+    to->n_branches = from->n_branches;
     TRY(graph_set_captures(ctx, clone, id, from->captures, from->n_captures));
     for (int32_t i = 0; i < from->n_attrs; i++)
         TRY(graph_add_attr(ctx, clone, id, &from->attrs[i]));

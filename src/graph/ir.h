@@ -35,6 +35,15 @@ typedef struct graph_attr {
     int64_t n; /* elements of floats, ints or strings; bytes of s */
 } graph_attr;
 
+struct coset_graph;
+
+/* A subgraph of a node that is a graph of its own. What it reads from outside are its inputs, except
+ * stored constants, of which it has its own references. */
+typedef struct graph_branch {
+    struct coset_graph *graph; /* checked; the decoder's record of the file owns it */
+    int32_t *captures;         /* [graph->n_inputs] places in the node's captures */
+} graph_branch;
+
 typedef struct graph_node {
     const char *name; /* "" if the file gives none */
     const char *op_type;
@@ -45,6 +54,8 @@ typedef struct graph_node {
     int32_t *outputs;  /* value ids; -1: an optional output that is absent */
     int32_t *captures; /* values of this graph that subgraphs of the node read */
     graph_attr *attrs;
+    int32_t n_branches;
+    const graph_branch *branches; /* of an If: then and else; lent by the source */
     const void *source; /* the decoder's own record of the node; NULL: added by a rewrite */
     bool rewired;       /* inputs differ from the source */
 } graph_node;

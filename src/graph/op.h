@@ -73,6 +73,12 @@ typedef struct coset_op {
     int64_t (*work)(const op_infer *call);
 } coset_op;
 
+/* The node can be run: by a kernel, or because its subgraphs are graphs that can be tried. */
+static inline bool node_runs(const graph_node *node)
+{
+    return node->op != NULL && (node->op->forward != NULL || node->n_branches > 0);
+}
+
 /* The row for an operator at an opset version: the one with the largest `since` that is <= version;
  * NULL if there is none. Defined in ops/registry.c; declared here because graph_check binds rows. */
 const coset_op *op_find(const char *domain, const char *type, int64_t version);

@@ -8,8 +8,7 @@ const char *onnx_domain(const char *domain)
     return domain == NULL || strcmp(domain, "ai.onnx") == 0 ? "" : domain;
 }
 
-/* The value of this name, made at its first mention. */
-static coset_status value_of(builder *self, const char *name, int32_t *value_out)
+coset_status build_value(builder *self, const char *name, int32_t *value_out)
 {
     coset_status status = COSET_OK;
     int64_t found = name_map_get(&self->ids, name, -1);
@@ -58,7 +57,7 @@ static coset_status add_initialiser(builder *self, Onnx__TensorProto *proto)
         FAIL(ctx, COSET_EFORMAT, "two initialisers are named '%.300s'", proto->name);
     TRY(onnx_tensor(ctx, self->model, proto, &constant));
     TRY(check_finite(ctx, proto->name, constant, constant->shape.rank < 2));
-    TRY(value_of(self, proto->name, &id));
+    TRY(build_value(self, proto->name, &id));
     graph_value *value = &self->graph->values[id];
     value->is_initialiser = true;
     value->constant = tensor_retain(constant);
@@ -81,7 +80,7 @@ static coset_status add_sparse_initialiser(builder *self, Onnx__SparseTensorProt
     if (proto->n_dims > TENSOR_MAX_RANK)
         FAIL(ctx, COSET_ELIMIT, "sparse initialiser '%.300s': rank %zu, at most %d is supported",
              name, proto->n_dims, TENSOR_MAX_RANK);
-    TRY(value_of(self, name, &id));
+    TRY(build_value(self, name, &id));
     graph_value *value = &self->graph->values[id];
     value->is_initialiser = true;
     coset_dtype dtype = (coset_dtype)proto->values->data_type;
@@ -146,7 +145,7 @@ static coset_status add_input(builder *self, const Onnx__ValueInfoProto *info)
     int32_t id = 0;
     const char *name = text_of(info->name);
     if (name[0] == '\0') FAIL(self->ctx, COSET_EFORMAT, "a graph input has no name");
-    TRY(value_of(self, name, &id));
+    TRY(build_value(self, name, &id));
     if (self->graph->values[id].is_input)
         FAIL(self->ctx, COSET_EFORMAT, "two graph inputs are named '%.300s'", name);
     TRY(declare(self, info, id));
@@ -176,7 +175,7 @@ static coset_status read_names(builder *self, char **names, size_t n, int32_t *i
     coset_status status = COSET_OK;
     for (size_t i = 0; i < n; i++) {
         ids_out[i] = -1;
-        if (names[i][0] != '\0') TRY(value_of(self, names[i], &ids_out[i]));
+        if (names[i][0] != '\0') TRY(build_value(self, names[i], &ids_out[i]));
     }
 done:
     return status;
@@ -222,7 +221,7 @@ static coset_status reserve(builder *self)
     return graph_reserve(self->ctx, self->graph, (int64_t)proto->n_node, (int64_t)values);
 }
 
-static coset_status build(builder *self)
+coset_status build_graph(builder *self)
 {
     coset_ctx *ctx = self->ctx;
     coset_status status = COSET_OK;
@@ -240,7 +239,11 @@ static coset_status build(builder *self)
         if (id >= 0) TRY(declare(self, proto->value_info[i], (int32_t)id));
     }
     TRY(ctx_alloc(ctx, self->graph->n_values, sizeof *self->marks, &self->marks));
-    for (int64_t id = 0; id < self->graph->n_nodes; id++) TRY(build_captures(self, (int32_t)id));
+    TRY(ctx_alloc(ctx, self->graph->n_values, sizeof *self->places, &self->places));
+    for (int64_t id = 0; id < self->graph->n_nodes; id++) {
+        TRY(build_captures(self, (int32_t)id));
+        TRY(build_branches(self, (int32_t)id));
+    }
 done:
     return status;
 }
@@ -249,9 +252,15 @@ coset_status onnx_build(coset_ctx *ctx, onnx_model *model, coset_graph *graph)
 {
     Onnx__ModelProto *proto = (Onnx__ModelProto *)model->root;
     builder self = {.ctx = ctx, .model = model, .proto = proto->graph, .graph = graph};
-    coset_status status = build(&self);
-    name_map_free(ctx, &self.ids);
-    ctx_free(ctx, self.scratch);
-    ctx_free(ctx, self.marks);
+    coset_status status = build_graph(&self);
+    build_end(&self);
     return status;
+}
+
+void build_end(builder *self)
+{
+    name_map_free(self->ctx, &self->ids);
+    ctx_free(self->ctx, self->scratch);
+    ctx_free(self->ctx, self->marks);
+    ctx_free(self->ctx, self->places);
 }

@@ -14,7 +14,9 @@ typedef struct builder {
     name_map ids; /* name -> value id; names lie in the graph */
     int32_t *scratch;
     int64_t scratch_capacity;
-    int32_t *marks; /* per value: last node + 1 that captured it */
+    int32_t *marks; /* per value: the last visit of subgraphs that found it read */
+    int32_t visit;
+    int32_t *places; /* per value: where it is among the captures of the node at hand */
 } builder;
 
 /* Builds the main graph's IR into `graph`, which is empty and has its opset. The graph still has to be
@@ -26,8 +28,21 @@ COSET_MUST_USE coset_status onnx_build(coset_ctx *ctx, onnx_model *model, coset_
 COSET_MUST_USE coset_status build_attr(builder *self, int32_t node, Onnx__AttributeProto *proto,
                                        tensor **constant_out);
 
-/* Finds what the subgraphs of a node read from the main graph. All values must be there. */
+/* Builds the IR of a graph or subgraph; its builder has context, model, proto and an empty graph, or one
+ * with values for what the subgraph reads from outside. */
+COSET_MUST_USE coset_status build_graph(builder *self);
+/* Frees what a builder holds, but not its graph. */
+void build_end(builder *self);
+/* The value of this name, made at its first mention. */
+COSET_MUST_USE coset_status build_value(builder *self, const char *name, int32_t *value_out);
+
+/* Finds what the subgraphs of a node read from the graph around. All values must be there. */
 COSET_MUST_USE coset_status build_captures(builder *self, int32_t node);
+/* What one subgraph of a node reads from the graph around: value ids, to be freed by the caller. */
+COSET_MUST_USE coset_status build_reads(builder *self, int32_t node, const Onnx__GraphProto *proto,
+                                        int32_t **values_out, int64_t *n_out);
+/* Makes graphs of the branches of a node that is an If; its captures must be there. */
+COSET_MUST_USE coset_status build_branches(builder *self, int32_t node);
 
 /* "" for the default domain, by either of its names, and for NULL. */
 const char *onnx_domain(const char *domain);

@@ -48,8 +48,8 @@ static coset_status resolve(capture *self, const scope *inner, const char *name)
     if (value < 0)
         TRY(node_fail(outside->ctx, &outside->graph->nodes[self->node], COSET_EFORMAT,
                       "a subgraph reads '%.300s', which nothing defines", name));
-    if (outside->marks[value] == self->node + 1) goto done;
-    outside->marks[value] = self->node + 1;
+    if (outside->marks[value] == outside->visit) goto done;
+    outside->marks[value] = outside->visit;
     TRY(ctx_reserve(outside->ctx, &self->found, &self->capacity, self->n + 1, sizeof *self->found));
     self->found[self->n++] = (int32_t)value;
 done:
@@ -91,10 +91,26 @@ coset_status build_captures(builder *self, int32_t node)
 {
     coset_status status = COSET_OK;
     capture found = {.builder = self, .node = node};
+    self->visit++;
     TRY(visit_node(&found, NULL, self->graph->nodes[node].source));
     if (found.n > 0)
         TRY(graph_set_captures(self->ctx, self->graph, node, found.found, (int32_t)found.n));
 done:
     ctx_free(self->ctx, found.found);
     return status;
+}
+
+coset_status build_reads(builder *self, int32_t node, const Onnx__GraphProto *proto,
+                         int32_t **values_out, int64_t *n_out)
+{
+    capture found = {.builder = self, .node = node};
+    self->visit++;
+    coset_status status = visit_graph(&found, NULL, proto);
+    if (status != COSET_OK) {
+        ctx_free(self->ctx, found.found);
+        return status;
+    }
+    *values_out = found.found;
+    *n_out = found.n;
+    return COSET_OK;
 }

@@ -86,6 +86,7 @@ void onnx_model_free(coset_ctx *ctx, onnx_model *model)
 {
     if (model == NULL) return;
     model->heap.ctx = ctx;
+    onnx_branches_free(ctx, model->branches);
     for (int64_t i = 0; i < model->n_loans; i++) {
         *model->loans[i].slot = NULL;
         tensor_release(ctx, model->loans[i].owner);

@@ -38,6 +38,7 @@ typedef struct onnx_model {
     int64_t n_loans, loans_capacity;
     uint8_t *bytes; /* the file, kept only where packing the message does not give it back */
     size_t size;
+    struct onnx_branches *branches; /* graphs of subgraphs, freed with the model */
     bool internalised; /* external data became internal: the file is not written back as it was */
 } onnx_model;
 
@@ -47,6 +48,7 @@ COSET_MUST_USE coset_status onnx_unpack(coset_ctx *ctx,
                                         const ProtobufCMessageDescriptor *descriptor,
                                         const uint8_t *bytes, size_t size, onnx_model **model_out);
 void onnx_model_free(coset_ctx *ctx, onnx_model *model);
+void onnx_branches_free(coset_ctx *ctx, struct onnx_branches *list); /* branches.c */
 
 /* Keeps a copy of `bytes` if packing the message would give other bytes. */
 COSET_MUST_USE coset_status onnx_model_keep_bytes(coset_ctx *ctx, onnx_model *model,

@@ -125,7 +125,9 @@ static coset_status run_row(const char *name, const coset_graph *graph, const of
     if (node->op->forward == NULL) { /* nothing but its inference can be held to the case */
         for (int32_t i = 0; i < node->n_inputs; i++) ctx_free(ctx, memory[i]);
         mark(node->op);
-        return ctx_fail(ctx, COSET_EUNSUPPORTED, "%s is not run", node->op_type);
+        return node->n_branches > 0
+                   ? COSET_OK
+                   : ctx_fail(ctx, COSET_EUNSUPPORTED, "%s is not run", node->op_type);
     }
     coset_status status = op_trial_run(ctx, &trial, 2, out);
     for (int32_t o = 0; status == COSET_OK && o < node->n_outputs; o++)
@@ -164,15 +166,17 @@ static bool is_disputed(const char *name)
     return false;
 }
 
-/* The data files of other inputs than tensors hold other messages than TensorProto. */
+/* The data files of other values than tensors hold other messages than TensorProto. */
 static bool has_tensors(const coset_graph *graph, const char *name)
 {
-    for (int64_t i = 0; i < graph->n_inputs; i++) {
-        if (graph->values[graph->inputs[i]].dtype != COSET_UNDEFINED) continue;
-        note_add(skipped, &n_skipped, "an input is a sequence or optional", name);
-        return false;
-    }
-    return true;
+    bool tensors = true;
+    for (int64_t i = 0; i < graph->n_inputs; i++)
+        tensors = tensors && graph->values[graph->inputs[i]].dtype != COSET_UNDEFINED;
+    for (int64_t i = 0; i < graph->n_outputs; i++)
+        tensors = tensors && graph->values[graph->outputs[i]].dtype != COSET_UNDEFINED;
+    if (!tensors)
+        note_add(skipped, &n_skipped, "an input or output is a sequence or optional", name);
+    return tensors;
 }
 
 static bool has_rows(const coset_graph *graph, const char *name)
