@@ -1,6 +1,7 @@
 """Cases for ops.py: comparisons and logic, operands of any number, recurrent layers, quantisation, Einsum."""
 
 import numpy as np
+from onnx import TensorProto, helper
 
 F32, F16, I32, I64, U8, I8, BOOL = np.float32, np.float16, np.int32, np.int64, np.uint8, np.int8, np.bool_
 
@@ -169,6 +170,27 @@ def einsum_cases(values, one, opsets, rng):
                   equation="ab,b->a")
 
 
+def branch(name, nodes):
+    """A subgraph that gives out what its last node makes."""
+    return helper.make_graph(nodes, name, [], [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT,
+                                                                             None)])
+
+
+def if_cases(values, one, opsets, rng):
+    for opset in opsets:
+        for flag in (True, False):
+            inner = helper.make_node("If", ["n"], ["i"],
+                                     then_branch=branch("a", [helper.make_node("Abs", ["x"], ["a"])]),
+                                     else_branch=branch("b", [helper.make_node("Mul", ["x", "w"], ["b"])]))
+            nodes = [helper.make_node("If", ["c"], ["y"],
+                                      then_branch=branch("t", [helper.make_node("Not", ["c"], ["n"]), inner,
+                                                               helper.make_node("Neg", ["i"], ["t"])]),
+                                      else_branch=branch("e", [helper.make_node("Add", ["x", "w"], ["e"])]))]
+            case = one("If", opset, {"c": np.array(flag), "x": values((2, 3)), "w": values((3,))},
+                       constants=["w", str(rng.choice(["c", ""]))])
+            yield case._replace(nodes=nodes)
+
+
 def all_cases(values, one, opsets, rng):
-    for cases in (comparison_cases, variadic_cases, recurrent_cases, quantise_cases, einsum_cases):
+    for cases in (comparison_cases, variadic_cases, recurrent_cases, quantise_cases, einsum_cases, if_cases):
         yield from cases(values, one, opsets, rng)
