@@ -49,6 +49,7 @@ static coset_status forward(op_call *call)
                                 .start = start,
                                 .take = take,
                                 .finish = finish,
+                                .needs_counts = true,
                                 .counts_pads =
                                     node_attr_int(call->at.node, "count_include_pad", 0) != 0};
     return pool_forward(call, &kernel);

@@ -6,7 +6,8 @@
 #include "ops/operand.h"
 #include "ops/pool.h"
 
-/* Strides of 1 and 2 are constants of loops of their own: those vectorise. */
+/* Strides of 1 and 2 are constants of loops of their own, and both comparisons are made always: that
+ * vectorises. */
 #define MAX_KERNEL(name, type, lowest)                                                             \
     static void start_##name(void *sums, int64_t n)                                                \
     {                                                                                              \
@@ -18,7 +19,7 @@
     {                                                                                              \
         for (int64_t i = 0; i < n; i++) {                                                          \
             const type v = x[i * stride];                                                          \
-            tops[i] = v > tops[i] || v != v ? v : tops[i];                                         \
+            tops[i] = ((v > tops[i]) | (v != v)) ? v : tops[i];                                    \
         }                                                                                          \
     }                                                                                              \
     static void take_##name(const void *x, int64_t stride, void *sums, int64_t n, double param)    \

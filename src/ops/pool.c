@@ -81,6 +81,10 @@ void pool_taps(const window_axis *axis, int64_t o, int64_t low, int64_t high, in
 {
     /* low <= start + t * dilation < high */
     const int64_t start = o * axis->stride - axis->before, d = axis->dilation;
+    *first_out = 0;
+    *end_out = axis->kernel;
+    if (start >= low && start + (axis->kernel - 1) * d < high)
+        return; /* mostly, and without divisions */
     const int64_t first = start < low ? (low - start + d - 1) / d : 0;
     const int64_t end = start < high ? (high - start + d - 1) / d : 0;
     *end_out = end < axis->kernel ? end : axis->kernel;
@@ -113,12 +117,15 @@ static void take_row(const pool_job *job, const char *row, int64_t b, int64_t n,
     pool_taps(w, b + n - 1, 0, w->in, &first_tap, &unused);
     pool_taps(w, b, 0, w->in, &unused, &end_tap);
     for (int64_t t = first_tap; t < end_tap; t++) {
-        int64_t first = 0, end = 0;
-        window_inside(w, t, &first, &end);
-        if (first < b) first = b;
-        if (end > b + n) end = b + n;
-        if (first >= end) continue;
-        const int64_t from = first * w->stride - w->before + t * w->dilation;
+        const int64_t shift = t * w->dilation - w->before;
+        int64_t first = b, end = b + n;
+        if (b * w->stride + shift < 0 || (b + n - 1) * w->stride + shift >= w->in) {
+            window_inside(w, t, &first, &end);
+            if (first < b) first = b;
+            if (end > b + n) end = b + n;
+            if (first >= end) continue;
+        }
+        const int64_t from = first * w->stride + shift;
         k->take(row + (size_t)from * k->x_size, w->stride, sums + (size_t)(first - b) * k->sum_size,
                 end - first, k->param);
     }
@@ -132,7 +139,7 @@ static void pool_row(const pool_job *job, int64_t od, int64_t oh)
     const window_axis *w = &job->window->axis[2];
     double sums[BLOCK];
     int64_t counts[BLOCK], td0 = 0, td1 = 0, th0 = 0, th1 = 0;
-    const int64_t outer = count_taps(job, 0, od) * count_taps(job, 1, oh);
+    const int64_t outer = k->needs_counts ? count_taps(job, 0, od) * count_taps(job, 1, oh) : 0;
     pool_taps(d, od, 0, d->in, &td0, &td1);
     pool_taps(h, oh, 0, h->in, &th0, &th1);
     char *y = job->y + (size_t)((od * h->out + oh) * w->out) * k->x_size;
@@ -146,7 +153,8 @@ static void pool_row(const pool_job *job, int64_t od, int64_t oh)
                 take_row(job, job->x + (size_t)((id * h->in + ih) * w->in) * k->x_size, b, n,
                          (char *)sums);
             }
-        for (int64_t i = 0; i < n; i++) counts[i] = outer * count_taps(job, 2, b + i);
+        for (int64_t i = 0; k->needs_counts && i < n; i++)
+            counts[i] = outer * count_taps(job, 2, b + i);
         k->finish(sums, counts, y + (size_t)b * k->x_size, n, k->param);
     }
 }

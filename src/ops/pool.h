@@ -12,9 +12,9 @@ typedef struct pool_kernel {
     void (*start)(void *sums, int64_t n);
     /* Takes x[i * stride] into sums[i], i in [0, n). */
     void (*take)(const void *x, int64_t stride, void *sums, int64_t n, double param);
-    /* y[i] from sums[i], over which `counts[i]` taps lie. */
+    /* y[i] from sums[i], into which `counts[i]` taps went (not set unless needs_counts). */
     void (*finish)(const void *sums, const int64_t *counts, void *y, int64_t n, double param);
-    bool counts_pads;
+    bool needs_counts, counts_pads; /* counts_pads: taps on given pads count, too */
     double param;
 } pool_kernel;
 

@@ -115,9 +115,9 @@ ROW_KERNEL(add_square_f32, float, double, 0, v *v, a + b)
 ROW_KERNEL(add_square_i64, int64_t, uint64_t, 0, v *v, a + b)
 ROW_KERNEL(multiply_f32, float, double, 1, v, a *b)
 ROW_KERNEL(multiply_i64, int64_t, uint64_t, 1, v, a *b)
-/* The one that is NaN stays: comparisons with it are false. */
-ROW_KERNEL(max_f32, float, double, -(double)INFINITY, v, b > a || b != b ? b : a)
-ROW_KERNEL(min_f32, float, double, (double)INFINITY, v, b < a || b != b ? b : a)
+/* The one that is NaN stays: comparisons with it are false. Both are made always: that vectorises. */
+ROW_KERNEL(max_f32, float, double, -(double)INFINITY, v, ((b > a) | (b != b)) ? b : a)
+ROW_KERNEL(min_f32, float, double, (double)INFINITY, v, ((b < a) | (b != b)) ? b : a)
 ROW_KERNEL(max_i64, int64_t, int64_t, INT64_MIN, v, b > a ? b : a)
 ROW_KERNEL(min_i64, int64_t, int64_t, INT64_MAX, v, b < a ? b : a)
 ROW_KERNEL(max_u64, int64_t, uint64_t, 0, v, b > a ? b : a)

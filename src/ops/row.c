@@ -29,10 +29,10 @@ double row_deviation(const float *x, double mean, int64_t n)
     return sum;
 }
 
-/* Once there is a NaN nothing compares greater than it. */
+/* Once there is a NaN nothing compares greater than it. Both comparisons are made always: that vectorises. */
 static inline float larger(float top, float x)
 {
-    return x > top || x != x ? x : top;
+    return ((x > top) | (x != x)) ? x : top;
 }
 
 float row_max(const float *x, int64_t n)
