@@ -470,6 +470,8 @@ void convolve_f32(const convolution *self, const float *x, const float *weight, 
                   (double)plan.positions * (double)(steps > 0 ? steps : 1);
     int team = threads < limit ? threads : limit;
     if (work < PARALLEL_STEPS) team = 1;
+    /* Shares of a thread that another program holds up are taken by the others. */
+    int64_t chunk = tasks / (8 * (int64_t)team) + 1;
     fill_offsets(&plan, offset);
 #pragma omp parallel num_threads(team)
     {
@@ -483,7 +485,7 @@ void convolve_f32(const convolution *self, const float *x, const float *weight, 
         memset(planes + plan.block_floats - CONV_TILE_FLOATS, 0, CONV_TILE_FLOATS * sizeof *planes);
         pack_weights(&plan, weight, packed, me, members);
 #pragma omp barrier
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic, chunk)
         for (int64_t task = 0; task < tasks; task++) {
             int64_t sample = 0, group = 0;
             const block at = find_block(&plan, task, &sample, &group);
