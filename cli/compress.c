@@ -242,7 +242,7 @@ static int run(int argc, char **argv)
              "smallest model whose metric falls by at most D (needs --data)"),
         OPTION_TITLE("what is cut, and how"),
         {"--recover", "R",
-         "none, or a list of lift,reconstruct (default: both where there is data)", OPTION_TEXT,
+         "none, or a list of lift,reconstruct,batchnorm (with data the first two)", OPTION_TEXT,
          &to->recover, 0, 0, NULL, NULL},
         {"--round-to", "N", "widths become multiples of N; auto: 8 (default 1)", OPTION_TEXT,
          &flags.round_to, 0, 0, NULL, NULL},

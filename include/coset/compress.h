@@ -30,8 +30,8 @@ typedef struct coset_compress_options {
     const char *method; /* name from coset_method_name */
     coset_rule rule;
     double value;        /* of the rule */
-    const char *recover; /* "none" or a comma list of lift, reconstruct; NULL: lift,reconstruct
-                            where there is data, else none */
+    const char *recover; /* "none" or a comma list of lift, reconstruct, batchnorm; NULL:
+                            lift,reconstruct where there is data, else none */
     int64_t round_to;    /* widths become multiples of this (never over the original); 0, 1: any */
     const char *only, *ignore; /* POSIX extended regular expressions against the names of a group's
                                   producing nodes (without a name: of its output); NULL: no

@@ -17,7 +17,7 @@ void job_free(job *self)
     ctx_free(ctx, self->paths);
     ctx_free(ctx, self->calls);
     calibration_free(ctx, self->stats);
-    reconstruct_targets_free(ctx, self->targets);
+    recovery_targets_free(ctx, self->targets);
     cost_model_free(ctx, self->cost);
     for (int64_t g = 0; self->refused != NULL && g < self->groups->n; g++)
         ctx_free(ctx, self->refused[g]);
@@ -54,23 +54,31 @@ static coset_status check_options(coset_ctx *ctx, const coset_compress_options *
 
 static coset_status read_recover(job *self)
 {
+    struct {
+        const char *name;
+        bool *asked;
+    } const stages[] = {{"lift", &self->lift},
+                        {"reconstruct", &self->reconstruct},
+                        {"batchnorm", &self->batchnorm}};
     const char *text = self->options->recover;
     self->lift = self->reconstruct = self->data != NULL && text == NULL;
     if (text == NULL || strcmp(text, "none") == 0) return COSET_OK;
     while (*text != '\0') {
-        size_t length = strcspn(text, ",");
-        if (length == 4 && strncmp(text, "lift", 4) == 0)
-            self->lift = true;
-        else if (length == 11 && strncmp(text, "reconstruct", 11) == 0)
-            self->reconstruct = true;
-        else
-            return ctx_fail(self->ctx, COSET_EARGUMENT,
-                            "--recover takes none, lift or reconstruct (a comma list), not '%.*s'",
-                            (int)length, text);
+        size_t length = strcspn(text, ","), s = 0, n = sizeof stages / sizeof *stages;
+        while (s < n &&
+               (strlen(stages[s].name) != length || strncmp(text, stages[s].name, length) != 0))
+            s++;
+        if (s == n)
+            return ctx_fail(
+                self->ctx, COSET_EARGUMENT,
+                "--recover takes none, lift, reconstruct or batchnorm (a comma list), not "
+                "'%.*s'",
+                (int)length, text);
+        *stages[s].asked = true;
         text += length;
         if (*text == ',') text++;
     }
-    if (self->data == NULL && (self->lift || self->reconstruct))
+    if (self->data == NULL && (self->lift || self->reconstruct || self->batchnorm))
         return ctx_fail(self->ctx, COSET_EARGUMENT, "--recover %s needs calibration data (--data)",
                         self->options->recover);
     return COSET_OK;

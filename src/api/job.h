@@ -6,7 +6,7 @@
 
 #include "data/data.h"
 #include "methods/search.h"
-#include "recover/reconstruct.h"
+#include "recover/targets.h"
 
 /* What a method, a rule and the data ask for, and what is found out once. */
 typedef struct job {
@@ -23,10 +23,10 @@ typedef struct job {
     graph_groups *groups;
     cost_model *cost;
     calibration *stats;
-    reconstruct_targets *targets; /* NULL until a trial first reconstructs */
+    recovery_targets *targets; /* NULL until a trial first needs them */
     bool *allowed, *allowed_weights;
     char **refused; /* [groups] why a cuttable group may not be cut; NULL */
-    bool lift, reconstruct;
+    bool lift, reconstruct, batchnorm;
     int64_t *order; /* training rows: calibration first, then held out */
     data_view calib, held;
     batch_source source;

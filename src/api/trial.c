@@ -4,6 +4,7 @@
 
 #include "api/eval.h"
 #include "api/job.h"
+#include "recover/batchnorm.h"
 #include "recover/reconstruct.h"
 #include "report/report.h"
 
@@ -106,38 +107,62 @@ done:
     return status;
 }
 
+static coset_status need_targets(job *self)
+{
+    if (self->targets != NULL) return COSET_OK;
+    return recovery_targets_new(self->ctx, self->graph, self->groups, &self->source,
+                                &self->calib.sample, &self->targets);
+}
+
+/* Keeps `graph` if it is better on held-out data; else, and after a failure, it is released. */
+static void keep_better(job *self, outcome *at, coset_graph *graph, double found, double *rel_l2)
+{
+    if (graph != NULL && found < *rel_l2) {
+        coset_graph *worse = at->graph;
+        at->graph = graph;
+        graph = worse;
+        *rel_l2 = found;
+    }
+    coset_graph_free(self->ctx, graph);
+}
+
 static coset_status try_reconstruct(job *self, outcome *at, double *rel_l2)
 {
     coset_status status = COSET_OK;
     coset_ctx *ctx = self->ctx;
     coset_graph *refitted = NULL, *best = NULL;
     double found = 0, least = (double)INFINITY, start = report_clock();
-    if (self->targets == NULL)
-        TRY(reconstruct_targets_new(ctx, self->graph, self->groups, &self->source,
-                                    &self->calib.sample, &self->targets));
+    TRY(need_targets(self));
     for (int r = 0; r < N_RIDGES; r++) {
         TRY(reconstruct(ctx, at->plan, self->targets, at->graph, RECONSTRUCT_RIDGES[r], &refitted));
         TRY(held_out_error(self, refitted, &found));
         if (found < least) {
+            coset_graph *worse = best;
             least = found;
-            coset_graph_free(ctx, best);
             best = refitted;
-            refitted = NULL;
+            refitted = worse;
         }
         coset_graph_free(ctx, refitted);
         refitted = NULL;
     }
-    if (best == NULL) goto done;
-    add_stage(at, "reconstruct", least, start);
-    if (least < *rel_l2) {
-        coset_graph_free(ctx, at->graph);
-        at->graph = best;
-        best = NULL;
-        *rel_l2 = least;
-    }
+    if (best != NULL) add_stage(at, "reconstruct", least, start);
 done:
     coset_graph_free(ctx, refitted);
-    coset_graph_free(ctx, best);
+    keep_better(self, at, best, status == COSET_OK ? least : (double)INFINITY, rel_l2);
+    return status;
+}
+
+static coset_status try_batchnorm(job *self, outcome *at, double *rel_l2)
+{
+    coset_status status = COSET_OK;
+    coset_graph *matched = NULL;
+    double found = (double)INFINITY, start = report_clock();
+    TRY(need_targets(self));
+    TRY(match_statistics(self->ctx, at->plan, self->targets, at->graph, &matched));
+    TRY(held_out_error(self, matched, &found));
+    add_stage(at, "batchnorm", found, start);
+done:
+    keep_better(self, at, matched, status == COSET_OK ? found : (double)INFINITY, rel_l2);
     return status;
 }
 
@@ -161,6 +186,7 @@ coset_status job_carry_out(job *self, outcome *at)
     if (self->lift && plan_cuts(at->plan) && self->options->plan_in == NULL)
         TRY(try_lift(self, at, &rel_l2));
     if (self->reconstruct && plan_cuts(at->plan)) TRY(try_reconstruct(self, at, &rel_l2));
+    if (self->batchnorm && plan_cuts(at->plan)) TRY(try_batchnorm(self, at, &rel_l2));
     at->rel_l2 = rel_l2;
 done:
     return status;

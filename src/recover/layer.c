@@ -74,6 +74,39 @@ static bool of_depthwise(const coset_graph *graph, const graph_groups *groups, i
     return true;
 }
 
+/* Inference BatchNormalization: a weight and a bias for every channel, once statistics are taken off. */
+static bool of_norm(const coset_graph *graph, const graph_groups *groups, int32_t slot_id,
+                    layer *layer_out)
+{
+    const label_slot *slot = &groups->slots[slot_id];
+    const graph_node *node = &graph->nodes[slot->node];
+    const tensor *scale = graph->values[slot->value].constant;
+    if (strcmp(node->op_type, "BatchNormalization") != 0 || node->n_inputs != 5 || scale == NULL ||
+        node->inputs[1] != slot->value || node->inputs[2] < 0 || slot->role != SLOT_SCALE ||
+        node_attr_int(node, "training_mode", 0) != 0)
+        return false;
+    *layer_out = (layer){.node = slot->node,
+                         .input = node->inputs[0],
+                         .result = node->outputs[0],
+                         .input_axis = 1,
+                         .output_axis = 1,
+                         .weight = slot->value,
+                         .bias = node->inputs[2],
+                         .bias_scale = 1,
+                         .out_slot = slot_id,
+                         .groups = slot->size,
+                         .normalises = true,
+                         .view = {.data = scale,
+                                  .n_out = slot->size,
+                                  .n_in = 1,
+                                  .n_taps = 1,
+                                  .out_stride = 1,
+                                  .in_stride = 1,
+                                  .tap_stride = 1,
+                                  .scale = 1}};
+    return true;
+}
+
 static int by_node(const void *left, const void *right)
 {
     const layer *a = left, *b = right;
@@ -96,8 +129,9 @@ coset_status layers_list(coset_ctx *ctx, const coset_graph *graph, const graph_g
     }
     for (int64_t s = 0; s < groups->n_slots; s++) {
         layer here;
-        if (of_depthwise(graph, groups, (int32_t)s, &here) && refittable(graph, &here))
-            list[n++] = here;
+        bool is_layer = of_depthwise(graph, groups, (int32_t)s, &here) ||
+                        of_norm(graph, groups, (int32_t)s, &here);
+        if (is_layer && refittable(graph, &here)) list[n++] = here;
     }
     qsort(list, (size_t)n, sizeof *list, by_node);
     *layers_out = list;

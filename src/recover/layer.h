@@ -1,4 +1,4 @@
-/* Layers: contractions and depthwise convolutions as refits see them, groups by themselves. */
+/* Layers: contractions, depthwise convolutions and BatchNormalizations as recovery sees them. */
 #ifndef COSET_RECOVER_LAYER_H
 #define COSET_RECOVER_LAYER_H
 
@@ -15,11 +15,12 @@ typedef struct layer {
     int32_t out_slot;     /* label slot of the results' units */
     int64_t groups;       /* >= 1: output o reads the inputs of group o / (n_out / groups) */
     bool windows;         /* a convolution */
+    bool normalises;      /* BatchNormalization: weight and bias are its scale and bias */
     weight_view view;     /* n_out outputs, n_in inputs of one group */
 } layer;
 
-/* The layers of a graph that can be refitted, in topological order: matrices and convolutions whose weight
- * and bias are constants that nobody else reads. Transposed convolutions are none: their rows overlap.
+/* The layers of a graph that can be changed, in topological order: matrices, convolutions and inference
+ * BatchNormalizations whose weight and bias are constants that nobody else reads. Transposed convolutions are none: their rows overlap.
  * layers_out is owned by the caller. Errors: COSET_EMEMORY. */
 COSET_MUST_USE coset_status layers_list(coset_ctx *ctx, const coset_graph *graph,
                                         const graph_groups *groups, layer **layers_out,

@@ -3,27 +3,7 @@
 #ifndef COSET_RECOVER_RECONSTRUCT_H
 #define COSET_RECOVER_RECONSTRUCT_H
 
-#include "lump/plan.h"
-#include "lump/sites.h"
-
-/* What the layers of the original give on the calibration samples, kept for any number of
- * reconstructions of models made from it: for every matrix and convolution the pre-activations at chosen
- * positions of chosen samples.
- *   Samples: as many as 2^35 multiply-accumulates of the original allow, though 256 if there are so many,
- *   and no more than workspaces of 1 GB in all hold; spread evenly over the source.
- *   Rows of a layer: 32 for every column (input x tap) of its refit, at least 8192 and at most 65536, and
- *   at most 2^24 elements of a matrix of rows.
- * Layers of more than 4096 columns get no target: they keep the weights that the lift gave them.
- * Owned by the caller; original, groups, source and sample_shapes are borrowed for its life.
- * Errors: those of the executor; COSET_EMEMORY. Memory: at most 512 MB of targets (beyond, every layer gets
- * fewer rows). Cost: one run of the original. */
-typedef struct reconstruct_targets reconstruct_targets;
-COSET_MUST_USE coset_status reconstruct_targets_new(coset_ctx *ctx, const coset_graph *original,
-                                                    const graph_groups *groups,
-                                                    const batch_source *source,
-                                                    const shape *sample_shapes,
-                                                    reconstruct_targets **targets_out);
-void reconstruct_targets_free(coset_ctx *ctx, reconstruct_targets *self);
+#include "recover/targets.h"
 
 /* Refits, from the first layer to the last, the weights and bias of every layer, so that errors of earlier
  * layers are seen and corrected:
@@ -45,8 +25,7 @@ void reconstruct_targets_free(coset_ctx *ctx, reconstruct_targets *self);
  * k^3 + N k (k + q) flops and 4 N k q for every one of ten steps of majorisation (N rows, k columns, q
  * outputs). */
 COSET_MUST_USE coset_status reconstruct(coset_ctx *ctx, const coset_plan *plan,
-                                        const reconstruct_targets *targets,
-                                        const coset_graph *small, double ridge,
-                                        coset_graph **refitted_out);
+                                        const recovery_targets *targets, const coset_graph *small,
+                                        double ridge, coset_graph **refitted_out);
 
 #endif

@@ -344,7 +344,7 @@ static void reconstruction_spares_outputs(void **state)
     const int64_t keep[3] = {0, 2, 5};
     coset_plan *plan = NULL;
     coset_graph *small = NULL, *refitted = NULL;
-    reconstruct_targets *targets = NULL;
+    recovery_targets *targets = NULL;
     for (int shown = 0; shown < 2; shown++) {
         studied self = study(ctx, b.graph);
         int32_t weight = self.groups->contractions[2].weight;
@@ -353,12 +353,12 @@ static void reconstruction_spares_outputs(void **state)
         study_expect(ctx, lumping_select(ctx, FIRST, keep, 3, &plan->groups[0].map));
         study_expect(ctx, plan_apply(ctx, b.graph, self.facts, self.groups, plan, &small));
         study_expect(ctx,
-                     reconstruct_targets_new(ctx, b.graph, self.groups, &source, &one, &targets));
+                     recovery_targets_new(ctx, b.graph, self.groups, &source, &one, &targets));
         study_expect(ctx, reconstruct(ctx, plan, targets, small, 1e-3, &refitted));
         const tensor *now = refitted->values[weight].constant;
         assert_int_equal(now->bytes, old->bytes);
         assert_int_equal(memcmp(now->data, old->data, old->bytes) == 0, shown);
-        reconstruct_targets_free(ctx, targets);
+        recovery_targets_free(ctx, targets);
         coset_graph_free(ctx, refitted);
         coset_graph_free(ctx, small);
         plan_free(ctx, plan);
