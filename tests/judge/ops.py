@@ -18,6 +18,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+import convolutions
 import layers
 import pools
 
@@ -290,6 +291,7 @@ def all_cases():
     for cases in (unary_cases, binary_cases, prelu_cases, clip_cases, cast_cases, normalisation_cases,
                   constant_cases, gemm_cases, matmul_cases, movement_cases, reduction_cases):
         yield from cases()
+    yield from convolutions.all_cases(values, one, OPSETS, RNG)
     yield from layers.all_cases(values, one, OPSETS, RNG)
     yield from pools.all_cases(values, one, OPSETS, RNG)
 
