@@ -96,33 +96,32 @@ static const conv_tile avx512_tiles[] = {
     {6, 8, 32, tile_avx512_8x2}, {2, 4, 64, tile_avx512_4x4}, {1, 1, 64, tile_avx512_1x4}};
 #endif
 
-static const conv_tile *machine_tiles(int *lanes_out)
+const conv_tile *conv_tiles(int level)
 {
+    if (level == 0) return plain_tiles;
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f")) {
-        *lanes_out = 16;
-        return avx512_tiles;
-    }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        *lanes_out = 8;
+    if (level == 1 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         return avx2_tiles;
-    }
+    if (level == 2 && __builtin_cpu_supports("avx512f")) return avx512_tiles;
 #endif
-    *lanes_out = 4;
-    return plain_tiles;
+    return NULL;
+}
+
+static const conv_tile *machine_tiles(void)
+{
+    int level = CONV_TILE_LEVELS - 1;
+    while (conv_tiles(level) == NULL) level--;
+    return conv_tiles(level);
 }
 
 const conv_tile *conv_tile_for(int64_t channels)
 {
-    int lanes = 0;
-    const conv_tile *tile = machine_tiles(&lanes);
+    const conv_tile *tile = machine_tiles();
     while (tile->least > channels) tile++;
     return tile;
 }
 
 int conv_tile_lanes(void)
 {
-    int lanes = 0;
-    (void)machine_tiles(&lanes);
-    return lanes;
+    return conv_tile_for(1)->width / 4; /* a single row has four vectors */
 }

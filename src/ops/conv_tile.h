@@ -15,6 +15,10 @@ typedef struct conv_tile {
                 const float *start, float *out, int64_t stride);
 } conv_tile;
 
+/* Tiles of an instruction set, by falling `least`, the last of which is for one channel; NULL if this
+ * machine does not have it. Level 0 is there always, higher ones are faster. */
+enum { CONV_TILE_LEVELS = 3 };
+const conv_tile *conv_tiles(int level);
 /* The tile to use where so many output channels (>= 1) are left: what this machine runs fastest. */
 const conv_tile *conv_tile_for(int64_t channels);
 /* Floats per register, for estimates. */
