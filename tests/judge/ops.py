@@ -20,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import convolutions
 import layers
+import moves
 import pools
 
 OPSETS = (7, 9, 11, 13, 17, 21)
@@ -294,6 +295,7 @@ def all_cases():
     yield from convolutions.all_cases(values, one, OPSETS, RNG)
     yield from layers.all_cases(values, one, OPSETS, RNG)
     yield from pools.all_cases(values, one, OPSETS, RNG)
+    yield from moves.all_cases(values, one, OPSETS, RNG)
 
 
 # ---- judging --------------------------------------------------------------------------------------------

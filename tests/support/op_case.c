@@ -271,6 +271,7 @@ const op_case *op_case_at(int index)
                   {op_cases_layers, n_op_cases_layers},
                   {op_cases_windows, n_op_cases_windows},
                   {op_cases_reductions, n_op_cases_reductions},
+                  {op_cases_moves, n_op_cases_moves},
                   {op_cases_convolutions, n_op_cases_convolutions}};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         if (index < tables[i].n) return &tables[i].cases[index];

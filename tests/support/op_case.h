@@ -58,9 +58,9 @@ typedef struct op_case {
 const op_case *op_case_at(int index);
 
 extern const op_case op_cases[], op_cases_elementwise[], op_cases_layers[], op_cases_windows[],
-    op_cases_reductions[], op_cases_convolutions[];
+    op_cases_reductions[], op_cases_convolutions[], op_cases_moves[];
 extern const int n_op_cases, n_op_cases_elementwise, n_op_cases_layers, n_op_cases_windows,
-    n_op_cases_reductions, n_op_cases_convolutions;
+    n_op_cases_reductions, n_op_cases_convolutions, n_op_cases_moves;
 
 /* A case as a trial, with what the trial points to. */
 typedef struct op_case_trial {
