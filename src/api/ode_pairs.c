@@ -62,7 +62,7 @@ static coset_status choose_times(pair_plan *self, double t_end,
                         "the model does not say up to which time it is simulated; give t_end");
     if (!(self->t_end > 0 && isfinite(self->t_end)))
         return ctx_fail(ctx, COSET_EARGUMENT, "t_end is %g; it must be over 0", self->t_end);
-    if (self->dt == 0) self->dt = self->t_end / 100;
+    if (self->dt == 0) self->dt = self->t_end / 10;
     if (!(self->dt >= 1e-9 * self->t_end && self->dt <= self->t_end * (1 + SAME_TIME)))
         return ctx_fail(ctx, COSET_EARGUMENT,
                         "dt is %g; it must be over 0 and at most t_end, which is %g", self->dt,

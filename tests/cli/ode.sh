@@ -116,7 +116,7 @@ refused 2 "did you mean 'htree'" ode dataset htre -o set
 refused 2 "there are glycolysis" ode dataset frobnicate -o set
 refused 2 "--size does not go with" ode dataset polymers -o set --size 3
 refused 2 "--size does not go with" ode dataset pair.ode -o set --size 3
-refused 2 "--perturb does not go with" ode dataset phosphorylation -o set --perturb 0.1
+refused 2 "--perturb does not go with" ode dataset glycolysis -o set --perturb 0.1
 refused 2 "--set does not go with" ode dataset glycolysis -o set --set ka=1
 refused 2 "--size must be" ode dataset htree -o set --size 9
 refused 2 "--dt is the step" ode dataset htree -o set --target derivative --dt 1
