@@ -61,8 +61,9 @@ typedef struct coset_ode_reduce_options {
         *partition;      /* to refine: "one", "file", "initial" or "{a, b}, {c}"; NULL: the file's,
                                   or one block if it has none */
     int sweep;           /* also the ladder of all partitions over eps */
-    const char *perturb; /* what the closest system may change: "all" parameters (NULL),
-                                  "coefficients" (every coefficient on its own), or names "a1,a2" */
+    const char *perturb; /* what the closest system may change: "all" parameters, "coefficients"
+                                  (every coefficient on its own), or names "a1,a2"; NULL: "all", or
+                                  "coefficients" where no equation has a parameter that can change */
     double t_end;        /* error bound up to here; 0: no bound; NaN: the file's simulateODE */
     double dt;           /* grid of the bound; 0: t_end / 300 */
 } coset_ode_reduce_options;

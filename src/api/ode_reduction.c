@@ -73,6 +73,23 @@ done:
 
 /* ---- what may change --------------------------------------------------------------------------- */
 
+static bool has_symbols(const ode_system *self, int32_t monomial)
+{
+    /* Factors are sorted, and symbols come behind variables. */
+    int64_t begin = self->factor_start[monomial], end = self->factor_start[monomial + 1];
+    return end > begin && self->factors[end - 1].id >= self->n;
+}
+
+/* Without a wish, parameters change; where no equation has any, coefficients do. */
+static bool coefficients_change(const coset_ode_reduce_options *options, const ode_system *symbolic)
+{
+    if (!(options->eps > 0)) return false;
+    if (options->perturb != NULL) return strcmp(options->perturb, "coefficients") == 0;
+    for (int64_t t = 0; t < symbolic->row_start[symbolic->n]; t++)
+        if (has_symbols(symbolic, symbolic->monomial[t])) return false;
+    return true;
+}
+
 /* True if an expression is made from names; its left spine may be long. */
 static bool has_names(const expression *at)
 {
@@ -196,12 +213,10 @@ static coset_status drop_unused(coset_ctx *ctx, ode_system **system)
     bool *keep = NULL;
     ode_system *self = *system, *smaller = NULL;
     TRY(ctx_alloc(ctx, self->n_symbols, sizeof *keep, &keep));
-    for (int64_t i = 0; i < self->n; i++)
-        for (int64_t t = self->row_start[i]; t < self->row_start[i + 1]; t++) {
-            int64_t m = self->monomial[t];
-            for (int64_t f = self->factor_start[m]; f < self->factor_start[m + 1]; f++)
-                if (self->factors[f].id >= self->n) keep[self->factors[f].id - self->n] = true;
-        }
+    for (int64_t t = 0; t < self->row_start[self->n]; t++)
+        for (int64_t f = self->factor_start[self->monomial[t]];
+             f < self->factor_start[self->monomial[t] + 1]; f++)
+            if (self->factors[f].id >= self->n) keep[self->factors[f].id - self->n] = true;
     TRY(system_substitute(self, NULL, keep, &smaller));
     system_free(self);
     *system = smaller;
@@ -270,12 +285,10 @@ static coset_status prepare(coset_ctx *ctx, const coset_ode *ode,
 {
     coset_status status = COSET_OK;
     ode_system *symbolic = NULL;
-    const char *perturb = options->perturb;
     self->kind =
         options->equivalence == COSET_ODE_FORWARD ? EQUIVALENCE_FORWARD : EQUIVALENCE_BACKWARD;
-    self->coefficients =
-        options->eps > 0 && perturb != NULL && strcmp(perturb, "coefficients") == 0;
     TRY(system_from_model(ode->model, true, &symbolic));
+    self->coefficients = coefficients_change(options, symbolic);
     TRY(system_substitute(symbolic, NULL, NULL, &self->numeric));
     if (self->coefficients) {
         TRY(system_free_coefficients(self->numeric, &self->original));

@@ -184,6 +184,19 @@ grep -q '"name": "ka"' out && fail "--perturb kb changed ka: $(cat out)"
 expect 0 ode reduce pair.ode --forward --eps 0.7 --perturb coefficients --closest free.ode
 expect 0 ode reduce free.ode --forward --partition '{a,b},{c}' --json
 says out '"reduced": 2'
+# Without parameters, coefficients are what can change; a sign stands at the first factor of a term.
+sed -e '/begin parameters/,/end parameters/d' -e 's/-ka \* a/-1 * a/' -e 's/-kb \* b/-1.1 * b * c^2/' -e 's/d(c) = .*/d(c) = -(a^2) * c/' \
+    pair.ode >numbers.ode
+expect 0 ode reduce numbers.ode --backward --partition one --eps 2.2 -o near.ode --json
+valid out closest.free
+says out '"free": "coefficients"'
+expect 0 ode reduce numbers.ode --backward --partition one --eps 2.2 --bound 1
+says out "coefficients: |change|_2" "largest change of a coefficient"
+refused 5 "perturbing 'coefficients'" ode reduce numbers.ode --backward --partition one --eps 2.2 --perturb all
+expect 0 ode reduce numbers.ode --forward -o signs.ode
+says signs.ode "d(b) = -1.1*b*c^2" "d(c) = -(a^2)*c"
+expect 0 ode reduce pair.ode --forward -o signs.ode
+says signs.ode "d(a) = -ka*a"
 refused 2 "twice" ode reduce pair.ode --forward --eps 0.7 --perturb twice
 refused 2 "made from other parameters" ode reduce pair.ode --forward --eps 0.7 --perturb twice
 refused 2 "'a' is a variable" ode reduce pair.ode --forward --eps 0.7 --perturb ka,a
