@@ -25,6 +25,14 @@ static void print_f64(double value, int digits, char *text_out)
     if (comma != NULL) *comma = '.';
 }
 
+/* Some decimal of few digits is 1/q. */
+static bool has_decimal(uint64_t q)
+{
+    while (q % 2 == 0) q /= 2;
+    while (q % 5 == 0) q /= 5;
+    return q == 1;
+}
+
 /* Convergents of the continued fraction of the value. */
 static bool find_fraction(number a, char *text_out)
 {
@@ -40,7 +48,7 @@ static bool find_fraction(number a, char *text_out)
         uint64_t q_whole = (uint64_t)q;
         if (p > 0 && p / q == a.value && residue_mul(a.residue, q_whole) == number_of(p).residue) {
             snprintf(text_out, NUMBER_TEXT, "%.0f/%.0f", p, q);
-            return (q_whole & (q_whole - 1)) != 0;
+            return !has_decimal(q_whole);
         }
         if (rest == whole) return false;
         rest = 1 / (rest - whole);

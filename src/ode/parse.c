@@ -145,7 +145,7 @@ static void add_header(text_buffer *into, const comment *found, int64_t *lines)
         while (at < end && *at != '\n' && *at != '\r') at++;
         const char *last = at;
         if (at < end) at += at + 1 < end && at[0] == '\r' && at[1] == '\n' ? 2 : 1;
-        while (last > line && (last[-1] == ' ' || last[-1] == '\t')) last--;
+        while (last > line && is_blank_byte(last[-1])) last--;
         if (found->line) {
             if (line < last && *line == ' ') line++;
         } else {
@@ -170,6 +170,7 @@ static coset_status parse_header(parser *self)
         add_header(&header, &found, &lines);
         TRY(header.status);
     }
+    while (header.length > 0 && is_blank_byte(header.bytes[header.length - 1])) header.length--;
     if (header.length > 0)
         TRY(parse_keep(self, header.bytes, (size_t)header.length, &self->model->header));
 done:

@@ -282,7 +282,8 @@ static void test_text(void **state)
                                            "1.7976931348623157e+308",
                                            "0.1000000000000000001",
                                            "1234567890123456789",
-                                           "3.141592653589793238462643"};
+                                           "3.141592653589793238462643",
+                                           "7378697.6294838206464"};
     for (size_t i = 0; i < sizeof decimals / sizeof *decimals; i++)
         check_text(parsed(decimals[i]), decimals[i]);
     check_text(parsed("300.000"), "300");
