@@ -139,6 +139,10 @@ static coset_status read_names(coset_ctx *ctx, const ode_model *model, const ode
     coset_status status = COSET_OK;
     char *word = NULL;
     name_map symbols = {NULL, 0, 0};
+    if (text[strspn(text, ", ")] == '\0')
+        return ctx_fail(ctx, COSET_EARGUMENT,
+                        "what to perturb is all, coefficients, or names of parameters, not '%s'",
+                        text);
     for (int64_t s = 0; s < system->n_symbols; s++)
         TRY(name_map_set(ctx, &symbols, system->names[system->n + s], s, NULL));
     while (*text != '\0') {
@@ -243,25 +247,17 @@ static coset_status reduce_closest(coset_ctx *ctx, ode_reduction *self)
     coset_status status = COSET_OK;
     number *values = NULL;
     bool *keep = NULL;
-    ode_system *numeric = NULL, *symbolic = NULL;
+    ode_system *closest = NULL;
     const ode_system *system = self->original;
     TRY(closest_numbers(ctx, self, &values));
-    TRY(system_substitute(system, values, NULL, &numeric));
-    TRY(check_violation(ctx, numeric, self));
-    if (self->coefficients) {
-        TRY(system_reduce(numeric, self->kind, &self->blocks, &self->reduced));
-    } else {
-        TRY(ctx_alloc(ctx, system->n_symbols, sizeof *keep, &keep));
-        for (int64_t s = 0; s < system->n_symbols; s++) keep[s] = true;
-        TRY(system_substitute(system, values, keep, &symbolic));
-        for (int64_t s = 0; s < system->n_symbols; s++)
-            symbolic->initial[system->n + s] = values[s];
-        TRY(system_reduce(symbolic, self->kind, &self->blocks, &self->reduced));
-    }
+    TRY(ctx_alloc(ctx, system->n_symbols, sizeof *keep, &keep));
+    for (int64_t s = 0; s < system->n_symbols; s++) keep[s] = !self->coefficients;
+    TRY(system_substitute(system, values, keep, &closest));
+    TRY(check_violation(ctx, closest, self));
+    TRY(system_reduce(closest, self->kind, &self->blocks, &self->reduced));
     TRY(drop_unused(ctx, &self->reduced));
 done:
-    system_free(numeric);
-    system_free(symbolic);
+    system_free(closest);
     ctx_free(ctx, values);
     ctx_free(ctx, keep);
     return status;

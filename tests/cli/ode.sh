@@ -100,6 +100,8 @@ refused 2 "--t-end must be over 0" ode simulate pair.ode --t-end 0
 refused 2 "--steps must be" ode simulate pair.ode --steps 0
 refused 2 "--method must be" ode simulate pair.ode --method rk4
 refused 2 "--rtol must be" ode simulate pair.ode --rtol 0
+refused 2 "from 1e-14 to" ode simulate pair.ode --rtol 1e-15
+refused 5 "output times are too close" ode simulate pair.ode --times 0,1e-300
 refused 2 "ends in .csv, .npz or .svg" ode simulate pair.ode -o out.txt
 refused 2 "ends in .svg" ode simulate pair.ode --svg out.csv
 refused 2 "-o OUT.ode is missing" ode encode mlp.onnx
@@ -145,7 +147,7 @@ refused 5 "empty.ode:1:1:" ode reduce empty.ode --forward
 sed '/begin partition/,/end partition/d' pair.ode >whole.ode
 refused 2 "no partition" ode simulate whole.ode --forward --partition file
 sed '/simulateODE/d' pair.ode >endless.ode
-refused 2 "simulateODE" ode simulate endless.ode
+refused 2 "simulateODE command says when to end; give a time (--t-end)" ode simulate endless.ode
 sed '/begin views/,/end views/d' pair.ode >blind.ode
 refused 2 "no views" ode simulate blind.ode --views
 
@@ -200,6 +202,7 @@ says signs.ode "d(a) = -ka*a"
 refused 2 "twice" ode reduce pair.ode --forward --eps 0.7 --perturb twice
 refused 2 "made from other parameters" ode reduce pair.ode --forward --eps 0.7 --perturb twice
 refused 2 "'a' is a variable" ode reduce pair.ode --forward --eps 0.7 --perturb ka,a
+refused 2 "not ','" ode reduce pair.ode --forward --eps 0.7 --perturb ,
 refused 2 "no parameter 'kc'" ode reduce pair.ode --forward --eps 0.7 --perturb kc
 expect 0 ode reduce pair.ode --forward --sweep --json
 valid out sweep.0.eps sweep.0.blocks sweep.1.partition.0.0

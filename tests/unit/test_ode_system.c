@@ -218,6 +218,8 @@ static void refused(void **state)
          "9:9: a coefficient is not finite"},
         {ODE_MODEL("k = 2", "x y", "d(x) = x^64*y\nd(y) = 0"), COSET_ELIMIT, "9:8: a monomial"},
         {ODE_MODEL("k = 2", "x y", "d(x) = x^65\nd(y) = 0"), COSET_ELIMIT, "9:8: "},
+        {ODE_MODEL("k = 2", "x y", "d(x) = x^1000000000000\nd(y) = 0"), COSET_ELIMIT,
+         "9:8: a power"},
         {ODE_MODEL("k = 2", "x y", "d(x) = (x + y)^65\nd(y) = 0"), COSET_ELIMIT, "9:"},
         {ODE_MODEL("k = 2", "x y", "d(x) = 1\nd(y) = (x^9)^1000000000"), COSET_ELIMIT, "10:"},
         {ODE_NETWORK("k = 2", "x y", "x -> y, k/(k - 2)"), COSET_EFORMAT, "division by zero"},
