@@ -38,6 +38,10 @@ static void terms_add_up(void **state)
     assert_int_equal(system->factor_start[1], 2);
     assert_int_equal(system->factor_start[2], 2);
     system_free(system);
+    /* A sum is rounded once. */
+    system = ODE_SYSTEM(ctx, 1, {0, "0.1", {1}}, {0, "0.2", {1}});
+    assert_true(system->coefficient[0].value == 0.3);
+    system_free(system);
     system = ODE_SYSTEM(ctx, 0, {0, "0", {0}});
     ode_system_check(system);
     assert_int_equal(system->n_monomials, 0);
