@@ -95,13 +95,15 @@ static bool find_long(number a, char *text_out)
 {
     int64_t k = F64_DIGITS - 1 - (int64_t)floor(log10(a.value));
     long double scaled = (long double)a.value * powl(10, (long double)k);
+    uint64_t residue =
+        residue_mul(a.residue, power_of_ten(k)); /* of what the text says without a point */
     for (int digits = F64_DIGITS + 1; digits <= MOST_DIGITS; digits++) {
         scaled *= 10;
+        residue = residue_mul(residue, 10);
         k++;
         if (!(scaled < 3e38L)) return false;
         wide near = (wide)scaled;
-        uint64_t step =
-            residue_sub(residue_mul(a.residue, power_of_ten(k)), (uint64_t)(near % NUMBER_PRIME));
+        uint64_t step = residue_sub(residue, (uint64_t)(near % NUMBER_PRIME));
         near += step;
         if (step > NUMBER_PRIME / 2) {
             if (near < NUMBER_PRIME) continue;

@@ -279,6 +279,11 @@ done:
     return status;
 }
 
+void parse_progress(const parser *self)
+{
+    ctx_progress(self->ctx, "read", self->size - (self->lexer.end - self->lexer.at), self->size);
+}
+
 /* No word and no comment may hold a NUL: texts of the model are C strings. */
 static coset_status check_bytes(parser *self, const char *text, size_t size)
 {
@@ -293,7 +298,7 @@ coset_status model_parse(coset_ctx *ctx, const char *text, size_t size, const ch
                          ode_model **model_out)
 {
     coset_status status = COSET_OK;
-    parser self = {.ctx = ctx, .commands = {.ctx = ctx}};
+    parser self = {.ctx = ctx, .commands = {.ctx = ctx}, .size = (int64_t)size};
     *model_out = NULL;
     if (size > MODEL_MAX_TEXT)
         FAIL(ctx, COSET_ELIMIT, "%.300s: a text of more than %d bytes", source,
@@ -302,6 +307,7 @@ coset_status model_parse(coset_ctx *ctx, const char *text, size_t size, const ch
     TRY(check_bytes(&self, text, size));
     TRY(model_new(ctx, "model", &self.model));
     TRY(parse_model(&self));
+    ctx_progress(ctx, "read", self.size, self.size);
     *model_out = self.model;
     self.model = NULL;
 done:

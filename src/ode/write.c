@@ -162,6 +162,7 @@ static void write_reactions(const ode_model *model, text_buffer *into)
         if (reaction->arbitrary) text_puts(into, "arbitrary ");
         write_expression(into, model, reaction->rate);
         text_putc(into, '\n');
+        ctx_progress(into->ctx, "write", i + 1, model->n_reactions);
     }
     text_puts(into, " end reactions\n");
 }
@@ -176,6 +177,7 @@ static void write_equations(const ode_model *model, text_buffer *into)
         text_puts(into, ") = ");
         write_expression(into, model, model->variables[i].equation);
         text_putc(into, '\n');
+        ctx_progress(into->ctx, "write", i + 1, model->n_variables);
     }
     text_puts(into, " end ODE\n");
 }
