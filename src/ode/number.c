@@ -185,7 +185,7 @@ bool number_parse(const char *text, size_t length, number *out)
         return true;
     }
     double value = round_decimal(&parts, exponent + parts.exponent);
-    if (isinf(value) || value == 0) return false;
+    if (isinf(value) || value == 0 || parts.residue == 0) return false;
     *out = (number){value, residue_mul(parts.residue, residue_power_signed(10, exponent))};
     return true;
 }

@@ -36,7 +36,8 @@ number number_of_decimal(double value);
  * of 0.3 and becomes 0.3. Only decimals of up to 14 digits and small fractions are found; others stay. */
 number number_settle(number a);
 /* An unsigned decimal, digits [. digits] [e|E [+|-] digits] or .digits, all of `length` bytes. False
- * if it is malformed, overflows to infinity, or is not 0 but underflows to 0 in f64. */
+ * if it is malformed, overflows to infinity, or is not 0 but underflows to 0 in f64 or is a multiple of the
+ * prime, which would count as 0. */
 bool number_parse(const char *text, size_t length, number *out);
 
 /* Text of |a| that reads back as the same value and residue: the shortest decimal of up to 17 digits; else

@@ -143,6 +143,9 @@ static void test_malformed(void **state)
                                         "1e-99999999999999999999"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!refused(texts[i])) fail_msg("'%s' was read", texts[i]);
+    /* 2^61 - 1 and three times that would count as 0. */
+    assert_true(!refused("2305843009213693952") && refused("2305843009213693951"));
+    assert_true(refused("2305843009213693951e-9") && refused("6917.529027641081853"));
     /* Just under and over what f64 holds. */
     assert_true(!refused("1.797693134862315807e308") && refused("1.797693134862315808e308"));
     assert_true(!refused("2.4703282292062328e-324") && refused("2.4703282292062327e-324"));
