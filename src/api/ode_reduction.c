@@ -90,15 +90,6 @@ static bool coefficients_change(const coset_ode_reduce_options *options, const o
     return true;
 }
 
-/* True if an expression is made from names; its left spine may be long. */
-static bool has_names(const expression *at)
-{
-    for (; at != NULL; at = at->left) {
-        if (at->kind == EXPRESSION_NAME || (at->right != NULL && has_names(at->right))) return true;
-    }
-    return false;
-}
-
 /* Why a word of --perturb is no symbol of the system. */
 static coset_status not_free(coset_ctx *ctx, const ode_model *model, const ode_system *system,
                              const char *word)
@@ -122,7 +113,7 @@ static coset_status not_free(coset_ctx *ctx, const ode_model *model, const ode_s
     if (name_is_variable((name_id)id))
         return ctx_fail(ctx, COSET_EARGUMENT,
                         "'%s' is a variable: only parameters can be perturbed", word);
-    if (has_names(model->parameters[id].value))
+    if (expression_has_names(model->parameters[id].value))
         return ctx_fail(ctx, COSET_EARGUMENT,
                         "'%s' is made from other parameters: perturb those instead", word);
     return ctx_fail(
