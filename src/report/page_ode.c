@@ -150,6 +150,10 @@ static void reduce_closest(page *self, const json_t *closest)
     char l2[DIGITS], largest[DIGITS], residual[DIGITS];
     if (!json_is_object(closest)) return;
     page_heading(self, "Closest exactly reducible system");
+    if (n == 0 && pages_number(closest, "change_l2") == 0) {
+        page_line(self, "  nothing has to change");
+        return;
+    }
     page_line(self, "  %s: |change|_2 = %s, largest %s, %.0f equations met to %s",
               pages_string(closest, "free", ""), digits(pages_number(closest, "change_l2"), l2),
               digits(pages_number(closest, "change_max"), largest),

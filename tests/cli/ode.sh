@@ -116,6 +116,7 @@ refused 2 "a NAME or FILE is missing" ode dataset -o set
 refused 2 "-o DIR is missing" ode dataset htree
 refused 2 "did you mean 'htree'" ode dataset htre -o set
 refused 2 "there are glycolysis" ode dataset frobnicate -o set
+refused 5 "htree: 10 pairs of each" ode dataset htree -o set --trajectories 1000000000
 refused 2 "--size does not go with" ode dataset polymers -o set --size 3
 refused 2 "--size does not go with" ode dataset pair.ode -o set --size 3
 refused 2 "--perturb does not go with" ode dataset glycolysis -o set --perturb 0.1
@@ -148,6 +149,7 @@ sed '/begin partition/,/end partition/d' pair.ode >whole.ode
 refused 2 "no partition" ode simulate whole.ode --forward --partition file
 sed '/simulateODE/d' pair.ode >endless.ode
 refused 2 "simulateODE command says when to end; give a time (--t-end)" ode simulate endless.ode
+refused 2 "give a time (--t-end)" ode dataset endless.ode -o set
 sed '/begin views/,/end views/d' pair.ode >blind.ode
 refused 2 "no views" ode simulate blind.ode --views
 
@@ -186,6 +188,8 @@ grep -q '"name": "ka"' out && fail "--perturb kb changed ka: $(cat out)"
 expect 0 ode reduce pair.ode --forward --eps 0.7 --perturb coefficients --closest free.ode
 expect 0 ode reduce free.ode --forward --partition '{a,b},{c}' --json
 says out '"reduced": 2'
+expect 0 ode reduce exact.ode --forward --eps 0.7 # which is what --closest wrote
+says out "nothing has to change"
 # Without parameters, coefficients are what can change; a sign stands at the first factor of a term.
 sed -e '/begin parameters/,/end parameters/d' -e 's/-ka \* a/-1 * a/' -e 's/-kb \* b/-1.1 * b * c^2/' -e 's/d(c) = .*/d(c) = -(a^2) * c/' \
     pair.ode >numbers.ode
