@@ -260,7 +260,10 @@ static void fill_simulate(page *self, const json_t *root)
     page_column_add(self, "first", true);
     page_column_add(self, "last", true);
     for (size_t k = 0; k < shown; k++) {
-        const json_t *column = json_array_get(columns, k);
+        /* Of many columns the first and the last: a network's outputs stand at the end. */
+        const json_t *column = json_array_get(columns, k < most / 2 ? k : n - shown + k);
+        if (n > shown && k == most / 2)
+            for (int cell = 0; cell < 3; cell++) page_cell(self, "...");
         page_cell(self, pages_string(column, "name", ""));
         digits_cell(self, column, "first");
         digits_cell(self, column, "last");

@@ -150,6 +150,13 @@ refused 2 "no partition" ode simulate whole.ode --forward --partition file
 sed '/simulateODE/d' pair.ode >endless.ode
 refused 2 "simulateODE command says when to end; give a time (--t-end)" ode simulate endless.ode
 refused 2 "give a time (--t-end)" ode dataset endless.ode -o set
+{ # of many columns, the first and the last
+    printf 'begin model many\n begin init\n'
+    for k in $(seq 100); do echo "  v$k = $k"; done
+    printf ' end init\n begin ODE\n  d(v1) = 0\n end ODE\nend model\n'
+} >many.ode
+expect 0 ode simulate many.ode --t-end 1
+says out "v20 " "..." "v81 " "v100 " "and 60 more columns"
 sed '/begin views/,/end views/d' pair.ode >blind.ode
 refused 2 "no views" ode simulate blind.ode --views
 
