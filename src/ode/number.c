@@ -59,6 +59,13 @@ static uint64_t residue_negate(uint64_t a)
     return a == 0 ? 0 : NUMBER_PRIME - a;
 }
 
+uint64_t residue_power_of_ten(int64_t exponent)
+{
+    const uint64_t tenth = 2075258708292324556; /* 10 tenth = 1 */
+    return exponent < 0 ? residue_power(tenth, -(uint64_t)exponent)
+                        : residue_power(10, (uint64_t)exponent);
+}
+
 /* a^exponent for a != 0 and any sign of the exponent. */
 static uint64_t residue_power_signed(uint64_t a, int64_t exponent)
 {
@@ -186,7 +193,7 @@ bool number_parse(const char *text, size_t length, number *out)
     }
     double value = round_decimal(&parts, exponent + parts.exponent);
     if (isinf(value) || value == 0 || parts.residue == 0) return false;
-    *out = (number){value, residue_mul(parts.residue, residue_power_signed(10, exponent))};
+    *out = (number){value, residue_mul(parts.residue, residue_power_of_ten(exponent))};
     return true;
 }
 

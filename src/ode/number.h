@@ -25,6 +25,8 @@ uint64_t residue_add(uint64_t a, uint64_t b);
 uint64_t residue_sub(uint64_t a, uint64_t b);
 uint64_t residue_mul(uint64_t a, uint64_t b);
 uint64_t residue_power(uint64_t a, uint64_t exponent);
+/* 10^exponent, of any sign. Cost: log |exponent| products; dividing by the power would take 120. */
+uint64_t residue_power_of_ten(int64_t exponent);
 /* a != 0 */
 uint64_t residue_inverse(uint64_t a);
 

@@ -83,20 +83,13 @@ static void print_digits(wide digits, int64_t exponent, char *text_out)
     if (!plain) snprintf(text_out + at, 16, "e%+03lld", (long long)exponent);
 }
 
-/* 10^exponent in the field. */
-static uint64_t power_of_ten(int64_t exponent)
-{
-    return exponent < 0 ? residue_inverse(residue_power(10, (uint64_t)-exponent))
-                        : residue_power(10, (uint64_t)exponent);
-}
-
 /* For D = 18, 19, ...: the whole number nearest to value * 10^k, of D digits, that has the residue. */
 static bool find_long(number a, char *text_out)
 {
     int64_t k = F64_DIGITS - 1 - (int64_t)floor(log10(a.value));
     long double scaled = (long double)a.value * powl(10, (long double)k);
     uint64_t residue =
-        residue_mul(a.residue, power_of_ten(k)); /* of what the text says without a point */
+        residue_mul(a.residue, residue_power_of_ten(k)); /* of what the text says without a point */
     for (int digits = F64_DIGITS + 1; digits <= MOST_DIGITS; digits++) {
         scaled *= 10;
         residue = residue_mul(residue, 10);
