@@ -330,7 +330,8 @@ static void make_range(const pair_plan *self, int64_t first, int64_t end, double
         own.threads = 1;
         coset_status status = make_trajectory(self, &own, k, x + k * size, y + k * size);
         if (status == COSET_OK) continue;
-#pragma omp critical(coset_pairs_failure)
+/* Without a name: a named section would be a symbol that the library exports. */
+#pragma omp critical
         if (k < failed->number) {
             failed->number = k;
             failed->status = status;
