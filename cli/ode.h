@@ -90,7 +90,8 @@ typedef struct reduction_flags {
          NULL,                                                                                     \
          NULL},                                                                                    \
     {                                                                                              \
-        "--perturb", "A", "what may change: all (parameters), coefficients, or names a1,a2",       \
+        "--perturb", "A",                                                                          \
+            "what may change: all (parameters; default), coefficients, or names a1,a2",            \
             OPTION_TEXT, &(flags)->options.perturb, 0, 0, NULL, NULL                               \
     }
 

@@ -16,7 +16,7 @@ typedef struct family {
 static const family families[] = {{"glycolysis", false, false, false},
                                   {"htree", true, true, true},
                                   {"polymers", true, false, true},
-                                  {"phosphorylation", true, true, false}};
+                                  {"phosphorylation", true, true, true}};
 enum { FAMILIES = sizeof families / sizeof *families };
 
 typedef struct dataset_flags {
@@ -96,7 +96,8 @@ static int check_source(const dataset_flags *flags)
         complain("--set does not go with %s: it has no parameters to set", flags->source);
     } else {
         complain("%s does not go with %s, only with %s", wrong, flags->source,
-                 strcmp(wrong, "--size") == 0 ? "htree and phosphorylation" : "htree and polymers");
+                 strcmp(wrong, "--size") == 0 ? "htree and phosphorylation"
+                                              : "htree, polymers and phosphorylation");
     }
     return EXIT_USAGE;
 }
@@ -173,7 +174,7 @@ static int run(int argc, char **argv)
          &flags.folder, 0, 0, NULL, NULL},
         {"--target", "next|derivative", "y is the state after dt (default) or the derivative",
          OPTION_CHOICE, &flags.target, 0, 0, "next|derivative", NULL},
-        {"--dt", "D", "from a state to the next (default T / 100)", OPTION_NUMBER, &to->dt, 0,
+        {"--dt", "D", "from a state to the next (default T / 10)", OPTION_NUMBER, &to->dt, 0,
          HUGE_VAL, NULL, &flags.dt_given},
         {"--t-end", "T", "pairs are taken up to here (default: the file's)", OPTION_NUMBER,
          &to->t_end, 0, HUGE_VAL, NULL, &flags.end_given},
@@ -187,7 +188,7 @@ static int run(int argc, char **argv)
          1e-9, 0.999999, NULL, NULL},
         {"--size", "N", "levels of htree, sites of phosphorylation", OPTION_INTEGER, &flags.size, 1,
          8, NULL, &flags.size_given},
-        {"--perturb", "P", "the constants of htree and polymers by this much", OPTION_NUMBER,
+        {"--perturb", "P", "the constants of a generated system by this much", OPTION_NUMBER,
          &flags.perturb, 0, HUGE_VAL, NULL, &flags.perturb_given},
         ODE_SET_OPTION(&flags.set),
         ODE_FORCE_OPTION(&flags.force),

@@ -142,7 +142,7 @@ static int run(int argc, char **argv)
         {"--times", "0,A,B", "output times instead", OPTION_REALS, &flags.times, 0, 0, NULL, NULL},
         {"--method", "bdf|adams", "for stiff systems (default), or for smooth ones", OPTION_CHOICE,
          &flags.method, 0, 0, "bdf|adams", NULL},
-        {"--rtol", "R", "relative tolerance (default 1e-8)", OPTION_NUMBER, &to->rtol, 1e-15, 0.1,
+        {"--rtol", "R", "relative tolerance (default 1e-8)", OPTION_NUMBER, &to->rtol, 1e-14, 0.1,
          NULL, NULL},
         {"--atol", "A", "absolute tolerance (default 1e-10)", OPTION_NUMBER, &to->atol, 1e-300, 1e6,
          NULL, NULL},

@@ -61,8 +61,9 @@ typedef struct coset_ode_reduce_options {
         *partition;      /* to refine: "one", "file", "initial" or "{a, b}, {c}"; NULL: the file's,
                                   or one block if it has none */
     int sweep;           /* also the ladder of all partitions over eps */
-    const char *perturb; /* what the closest system may change: "all" parameters (NULL),
-                                  "coefficients" (every coefficient on its own), or names "a1,a2" */
+    const char *perturb; /* what the closest system may change: "all" parameters, "coefficients"
+                                  (every coefficient on its own), or names "a1,a2"; NULL: "all", or
+                                  "coefficients" where no equation has a parameter that can change */
     double t_end;        /* error bound up to here; 0: no bound; NaN: the file's simulateODE */
     double dt;           /* grid of the bound; 0: t_end / 300 */
 } coset_ode_reduce_options;
@@ -184,12 +185,14 @@ COSET_API COSET_MUST_USE coset_status coset_ode_family(coset_ctx *ctx, const cha
 
 typedef struct coset_ode_dataset_options {
     int derivative; /* y is the derivative at x instead of the state after dt */
-    double dt;      /* between the two states of a pair; 0: t_end / 100, or the system's own */
-    double t_end;   /* pairs are taken from [0, t_end]; NaN: the file's */
+    double dt;      /* between the two states of a pair; 0: t_end / 10, or the system's own */
+    double t_end;   /* pairs are taken from [0, t_end]; NaN: the file's; glycolysis: dt * pairs */
     int64_t trajectories; /* each from its own initial values; >= 2 */
     int64_t pairs;        /* taken from each trajectory, evenly spread over [0, t_end]; >= 1 */
     double spread;        /* initial values are drawn from x0 (1 +- spread); those that are 0 from
-                             [0, spread * largest x0]; 0 <= spread */
+                             [0, spread * largest x0], or, if all are 0, spread * largest value of
+                             the model's own trajectory; a variable whose derivative is 0 keeps
+                             its own; 0 <= spread; glycolysis has ranges of its own */
     double test_share;    /* of the trajectories, in (0, 1) */
 } coset_ode_dataset_options;
 
@@ -200,8 +203,9 @@ typedef struct coset_ode_dataset_options {
 
 /* Supervised pairs from a system, as a regression data set in `folder` (created if absent): data.npz
  * with x_train, y_train, x_test, y_test (f32, columns brought to mean 0 and deviation 1 of the training
- * part; columns that never change are left out), x_mean, x_std, y_mean, y_std (f64), and model.ode.
- * Whole trajectories are in one part. The context's seed decides the initial values.
+ * part; columns of x and of y that never change are left out), x_mean, x_std, y_mean, y_std (f64), and
+ * model.ode. Whole trajectories are in one part. The context's seed decides the initial values.
+ * Integrated at rtol 1e-8 by the method that takes less work, on the context's threads.
  *   ode     NULL: the yeast glycolysis system, which is not polynomial (and writes no model.ode)
  * Errors: COSET_EARGUMENT for options; COSET_EIO; as coset_ode_simulate. */
 COSET_API COSET_MUST_USE coset_status coset_ode_dataset(coset_ctx *ctx, const coset_ode *ode,

@@ -49,8 +49,9 @@ static coset_status add_neuron(filling *self, neuron made, affine *to, int32_t *
         FAIL(of->ctx, COSET_ELIMIT,
              "layer %s: the equations have over %d monomials once they are expanded%s",
              of->net.layers[self->layer].name, (int)SYSTEM_MAX_TERMS,
-             self->options->drift == COSET_ODE_POLYNOMIAL && !self->options->split ? "; split them"
-                                                                                   : "");
+             self->options->drift == COSET_ODE_POLYNOMIAL && !self->options->split
+                 ? "; split them (--split)"
+                 : "");
     TRY(affine_variable(of->ctx, &of->net.arena, id, to));
     if (id_out != NULL) *id_out = id;
 done:
@@ -110,8 +111,9 @@ static coset_status fit_law(filling *self, const unit_law *law)
                                  .kinks = kinks,
                                  .n_kinks = unit_law_kinks(law, kinks)};
     if (!isfinite(problem.low) || !isfinite(problem.high) || !(problem.low < problem.high)) {
-        status = node_fail(of->ctx, self->node, COSET_EARGUMENT,
-                           "fitting it needs calibration data, or a range with low < high");
+        status = node_fail(
+            of->ctx, self->node, COSET_EARGUMENT,
+            "fitting it needs calibration data (--data), or a range with low < high (--range)");
         goto done;
     }
     TRY(arena_alloc(of->ctx, &of->net.arena, (int64_t)self->options->degree + 1, sizeof *powers,
@@ -194,7 +196,7 @@ static coset_status add_arguments(filling *self, int depth, const unit_law *laws
         arguments[e] = forms[e];
         any = any || needs_argument(self, &laws[e], &forms[e]);
     }
-    if (any) TRY(start_layer(self, 'z', depth, name_of(self->of, self->node), "none"));
+    if (any) TRY(start_layer(self, 'z', depth, name_of(self->of, self->node), "sums"));
     for (int64_t e = 0; e < n; e++) {
         neuron made = {.kind = NEURON_AFFINE, .a = forms[e]};
         if (needs_argument(self, &laws[e], &forms[e]))

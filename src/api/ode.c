@@ -40,7 +40,8 @@ coset_status ode_fail(coset_ctx *ctx, coset_status status, const coset_ode *ode)
     char text[sizeof ctx->error];
     if (status == COSET_OK || status == COSET_EMEMORY) return status;
     memcpy(text, ctx->error, sizeof text);
-    bool placed = text[0] >= '1' && text[0] <= '9';
+    size_t line = strspn(text, "0123456789");
+    bool placed = line > 0 && text[line] == ':';
     return ctx_fail(ctx, status, "%s:%s%s", ode_source(ode), placed ? "" : " ", text);
 }
 

@@ -65,9 +65,10 @@ coset_status ode_reduction_bound(coset_ctx *ctx, const coset_ode *ode, const ode
     int64_t n_times = 0;
     *out = (ode_bound){.t_end = isnan(t_end) ? ode->model->t_end : t_end, .dt = dt};
     if (isnan(out->t_end))
-        return ctx_fail(ctx, COSET_EARGUMENT,
-                        "%s: no simulateODE command says when the bound ends; give the time",
-                        ode_source(ode));
+        return ctx_fail(
+            ctx, COSET_EARGUMENT,
+            "%s: no simulateODE command says when the bound ends; give a time (--bound)",
+            ode_source(ode));
     TRY(make_times(ctx, out->t_end, &out->dt, &times, &n_times));
     TRY(ctx_alloc(ctx, n_times * self->blocks.n, sizeof *states, &states));
     TRY(ctx_alloc(ctx, n_times * self->blocks.n_blocks, sizeof *reduced, &reduced));

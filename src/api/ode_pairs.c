@@ -17,7 +17,7 @@
 /* Between two times; initial values that make a system so stiff that Adams needs more are left to BDF. */
 enum { ADAMS_STEPS = 20000 };
 /* Trajectories between two reports of progress, for each thread. */
-enum { CHUNK = 16 };
+enum { CHUNK = 16, LARGE = 1000 };
 
 /* ---- options ----------------------------------------------------------------------------------- */
 
@@ -58,11 +58,12 @@ static coset_status choose_times(pair_plan *self, double t_end,
         if (isnan(self->t_end)) self->t_end = self->dt * (double)self->pairs;
     }
     if (isnan(self->t_end))
-        return ctx_fail(ctx, COSET_EARGUMENT,
-                        "the model does not say up to which time it is simulated; give t_end");
+        return ctx_fail(
+            ctx, COSET_EARGUMENT,
+            "the model does not say up to which time it is simulated; give a time (--t-end)");
     if (!(self->t_end > 0 && isfinite(self->t_end)))
         return ctx_fail(ctx, COSET_EARGUMENT, "t_end is %g; it must be over 0", self->t_end);
-    if (self->dt == 0) self->dt = self->t_end / 100;
+    if (self->dt == 0) self->dt = self->t_end / 10;
     if (!(self->dt >= 1e-9 * self->t_end && self->dt <= self->t_end * (1 + SAME_TIME)))
         return ctx_fail(ctx, COSET_EARGUMENT,
                         "dt is %g; it must be over 0 and at most t_end, which is %g", self->dt,
@@ -329,7 +330,8 @@ static void make_range(const pair_plan *self, int64_t first, int64_t end, double
         own.threads = 1;
         coset_status status = make_trajectory(self, &own, k, x + k * size, y + k * size);
         if (status == COSET_OK) continue;
-#pragma omp critical(coset_pairs_failure)
+/* Without a name: a named section would be a symbol that the library exports. */
+#pragma omp critical
         if (k < failed->number) {
             failed->number = k;
             failed->status = status;
@@ -342,7 +344,8 @@ coset_status pair_plan_run(const pair_plan *self, double *x, double *y)
 {
     coset_ctx *ctx = self->ctx;
     failure failed = {.number = INT64_MAX};
-    int64_t all = self->trajectories, chunk = (int64_t)CHUNK * ctx->threads;
+    /* Progress is told between chunks; a trajectory of a large system takes seconds. */
+    int64_t all = self->trajectories, chunk = (self->n > LARGE ? 1 : CHUNK) * ctx->threads;
     for (int64_t k = 0; k < all && failed.status == COSET_OK; k += chunk) {
         ctx_progress(ctx, "dataset", k, all);
         make_range(self, k, k + chunk < all ? k + chunk : all, x, y, &failed);

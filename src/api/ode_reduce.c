@@ -71,6 +71,7 @@ static coset_status add_closest(coset_ctx *ctx, const ode_reduction *self, repor
     const ode_system *system = self->original;
     report_node *closest = NULL, *list = NULL, *row = NULL;
     TRY(report_object(ctx, root, "closest", &closest));
+    TRY(report_text(ctx, closest, "free", self->coefficients ? "coefficients" : "parameters"));
     TRY(report_count(ctx, closest, "equations", self->change.equations));
     TRY(report_real(ctx, closest, "change_l2", self->change.change_l2));
     TRY(report_real(ctx, closest, "change_max", self->change.change_max));

@@ -73,13 +73,21 @@ done:
 
 /* ---- what may change --------------------------------------------------------------------------- */
 
-/* True if an expression is made from names; its left spine may be long. */
-static bool has_names(const expression *at)
+static bool has_symbols(const ode_system *self, int32_t monomial)
 {
-    for (; at != NULL; at = at->left) {
-        if (at->kind == EXPRESSION_NAME || (at->right != NULL && has_names(at->right))) return true;
-    }
-    return false;
+    /* Factors are sorted, and symbols come behind variables. */
+    int64_t begin = self->factor_start[monomial], end = self->factor_start[monomial + 1];
+    return end > begin && self->factors[end - 1].id >= self->n;
+}
+
+/* Without a wish, parameters change; where no equation has any, coefficients do. */
+static bool coefficients_change(const coset_ode_reduce_options *options, const ode_system *symbolic)
+{
+    if (!(options->eps > 0)) return false;
+    if (options->perturb != NULL) return strcmp(options->perturb, "coefficients") == 0;
+    for (int64_t t = 0; t < symbolic->row_start[symbolic->n]; t++)
+        if (has_symbols(symbolic, symbolic->monomial[t])) return false;
+    return true;
 }
 
 /* Why a word of --perturb is no symbol of the system. */
@@ -105,7 +113,7 @@ static coset_status not_free(coset_ctx *ctx, const ode_model *model, const ode_s
     if (name_is_variable((name_id)id))
         return ctx_fail(ctx, COSET_EARGUMENT,
                         "'%s' is a variable: only parameters can be perturbed", word);
-    if (has_names(model->parameters[id].value))
+    if (expression_has_names(model->parameters[id].value))
         return ctx_fail(ctx, COSET_EARGUMENT,
                         "'%s' is made from other parameters: perturb those instead", word);
     return ctx_fail(
@@ -122,6 +130,10 @@ static coset_status read_names(coset_ctx *ctx, const ode_model *model, const ode
     coset_status status = COSET_OK;
     char *word = NULL;
     name_map symbols = {NULL, 0, 0};
+    if (text[strspn(text, ", ")] == '\0')
+        return ctx_fail(ctx, COSET_EARGUMENT,
+                        "what to perturb is all, coefficients, or names of parameters, not '%s'",
+                        text);
     for (int64_t s = 0; s < system->n_symbols; s++)
         TRY(name_map_set(ctx, &symbols, system->names[system->n + s], s, NULL));
     while (*text != '\0') {
@@ -196,12 +208,10 @@ static coset_status drop_unused(coset_ctx *ctx, ode_system **system)
     bool *keep = NULL;
     ode_system *self = *system, *smaller = NULL;
     TRY(ctx_alloc(ctx, self->n_symbols, sizeof *keep, &keep));
-    for (int64_t i = 0; i < self->n; i++)
-        for (int64_t t = self->row_start[i]; t < self->row_start[i + 1]; t++) {
-            int64_t m = self->monomial[t];
-            for (int64_t f = self->factor_start[m]; f < self->factor_start[m + 1]; f++)
-                if (self->factors[f].id >= self->n) keep[self->factors[f].id - self->n] = true;
-        }
+    for (int64_t t = 0; t < self->row_start[self->n]; t++)
+        for (int64_t f = self->factor_start[self->monomial[t]];
+             f < self->factor_start[self->monomial[t] + 1]; f++)
+            if (self->factors[f].id >= self->n) keep[self->factors[f].id - self->n] = true;
     TRY(system_substitute(self, NULL, keep, &smaller));
     system_free(self);
     *system = smaller;
@@ -228,25 +238,17 @@ static coset_status reduce_closest(coset_ctx *ctx, ode_reduction *self)
     coset_status status = COSET_OK;
     number *values = NULL;
     bool *keep = NULL;
-    ode_system *numeric = NULL, *symbolic = NULL;
+    ode_system *closest = NULL;
     const ode_system *system = self->original;
     TRY(closest_numbers(ctx, self, &values));
-    TRY(system_substitute(system, values, NULL, &numeric));
-    TRY(check_violation(ctx, numeric, self));
-    if (self->coefficients) {
-        TRY(system_reduce(numeric, self->kind, &self->blocks, &self->reduced));
-    } else {
-        TRY(ctx_alloc(ctx, system->n_symbols, sizeof *keep, &keep));
-        for (int64_t s = 0; s < system->n_symbols; s++) keep[s] = true;
-        TRY(system_substitute(system, values, keep, &symbolic));
-        for (int64_t s = 0; s < system->n_symbols; s++)
-            symbolic->initial[system->n + s] = values[s];
-        TRY(system_reduce(symbolic, self->kind, &self->blocks, &self->reduced));
-    }
+    TRY(ctx_alloc(ctx, system->n_symbols, sizeof *keep, &keep));
+    for (int64_t s = 0; s < system->n_symbols; s++) keep[s] = !self->coefficients;
+    TRY(system_substitute(system, values, keep, &closest));
+    TRY(check_violation(ctx, closest, self));
+    TRY(system_reduce(closest, self->kind, &self->blocks, &self->reduced));
     TRY(drop_unused(ctx, &self->reduced));
 done:
-    system_free(numeric);
-    system_free(symbolic);
+    system_free(closest);
     ctx_free(ctx, values);
     ctx_free(ctx, keep);
     return status;
@@ -270,12 +272,10 @@ static coset_status prepare(coset_ctx *ctx, const coset_ode *ode,
 {
     coset_status status = COSET_OK;
     ode_system *symbolic = NULL;
-    const char *perturb = options->perturb;
     self->kind =
         options->equivalence == COSET_ODE_FORWARD ? EQUIVALENCE_FORWARD : EQUIVALENCE_BACKWARD;
-    self->coefficients =
-        options->eps > 0 && perturb != NULL && strcmp(perturb, "coefficients") == 0;
     TRY(system_from_model(ode->model, true, &symbolic));
+    self->coefficients = coefficients_change(options, symbolic);
     TRY(system_substitute(symbolic, NULL, NULL, &self->numeric));
     if (self->coefficients) {
         TRY(system_free_coefficients(self->numeric, &self->original));

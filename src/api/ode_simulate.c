@@ -71,7 +71,7 @@ static coset_status choose_times(simulation *self)
     if (options->times != NULL) return given_times(self);
     if (isnan(t_end))
         return ctx_fail(ctx, COSET_EARGUMENT,
-                        "%s: no simulateODE command says when to end; give the time",
+                        "%s: no simulateODE command says when to end; give a time (--t-end)",
                         ode_source(self->ode));
     if (!(t_end > 0) || !isfinite(t_end))
         return ctx_fail(ctx, COSET_EARGUMENT, "the time to end must be over 0, not %g", t_end);

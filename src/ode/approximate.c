@@ -42,9 +42,11 @@ static coset_status visit_block(refinement *self, const int64_t *members, int64_
     coset_status status = COSET_OK;
     cluster_tree tree = {0};
     if (count > PARTITION_MAX_APPROXIMATE)
-        FAIL(self->source->ctx, COSET_ELIMIT,
-             "a block of %lld variables needs all their distances; the limit is %d",
-             (long long)count, (int)PARTITION_MAX_APPROXIMATE);
+        FAIL(
+            self->source->ctx, COSET_ELIMIT,
+            "a block of %lld variables needs all their distances; the limit is %d, a finer initial "
+            "partition has smaller blocks",
+            (long long)count, (int)PARTITION_MAX_APPROXIMATE);
     TRY(distance_tree(self->source, self->label, members, count, self->linkage, &tree));
     for (int64_t k = 0; k + 1 < count; k++)
         if (tree.merges[k].height > self->limit && tree.merges[k].height < self->next)

@@ -104,6 +104,7 @@ static const char *meaning(const cvode *self, int flag)
             return "time stands still, the solution grows without bound";
         if (self->not_finite)
             return "slopes are not finite however short the step, the solution may grow without bound";
+        if (flag == CV_ILL_INPUT) return "output times are too close to each other";
         return "no step is short enough, the solution jumps or grows without bound";
     }
 }

@@ -92,8 +92,9 @@ typedef struct search {
     int64_t *component; /* [n] -1 while open */
     int64_t *open, n_open;
     int64_t *path, n_path;
-    int64_t *level; /* [n] by component */
-    int64_t n_found, n_components;
+    int64_t *level;    /* [n] by component */
+    int64_t *finished; /* [n] blocks in the order in which the search left them */
+    int64_t n_found, n_finished, n_components;
 } search;
 
 static void discover(search *self, int64_t b)
@@ -134,6 +135,7 @@ static void search_from(search *self, int64_t root)
             continue;
         }
         self->n_path--;
+        self->finished[self->n_finished++] = b;
         if (self->low[b] == self->found[b]) close_component(self, b);
         if (self->n_path > 0) {
             int64_t parent = self->path[self->n_path - 1];
@@ -146,7 +148,7 @@ coset_status dependency_order(coset_ctx *ctx, const block_graph *graph, int64_t 
 {
     coset_status status = COSET_OK;
     int64_t *room = NULL, n = graph->n, *at = NULL;
-    TRY(ctx_alloc(ctx, 7 * n, sizeof *room, &room));
+    TRY(ctx_alloc(ctx, 8 * n, sizeof *room, &room));
     TRY(ctx_alloc(ctx, n + 1, sizeof *at, &at));
     search self = {.graph = graph,
                    .found = room,
@@ -155,13 +157,15 @@ coset_status dependency_order(coset_ctx *ctx, const block_graph *graph, int64_t 
                    .component = room + 3 * n,
                    .open = room + 4 * n,
                    .path = room + 5 * n,
-                   .level = room + 6 * n};
+                   .level = room + 6 * n,
+                   .finished = room + 7 * n};
     for (int64_t b = 0; b < n; b++) self.component[b] = -1;
     for (int64_t b = 0; b < n; b++)
         if (self.found[b] == 0) search_from(&self, b);
     for (int64_t b = 0; b < n; b++) at[self.level[self.component[b]] + 1]++;
     for (int64_t l = 0; l < n; l++) at[l + 1] += at[l];
-    for (int64_t b = 0; b < n; b++) order_out[at[self.level[self.component[b]]]++] = b;
+    for (int64_t k = 0; k < n; k++)
+        order_out[at[self.level[self.component[self.finished[k]]]]++] = self.finished[k];
 done:
     ctx_free(ctx, room);
     ctx_free(ctx, at);

@@ -18,8 +18,9 @@ COSET_MUST_USE coset_status dependency_graph(const ode_system *system, equivalen
 void dependency_graph_free(coset_ctx *ctx, block_graph *self); /* zero-initialised is allowed */
 
 /* Every block after those that it depends on, as far as there are no cycles: strongly connected components
- * by level, a level being 1 + the highest level of the components that one depends on; blocks of
- * one level by number.
+ * by level, a level being 1 + the highest level of the components that one depends on; in a component, as a
+ * search from its first block leaves them, so that around a ring every block but one follows the block that
+ * it depends on.
  *   order_out  [n] written
  * Cost: linear. Source: Tarjan, SIAM J. Comput. 1, 1972, with a stack of its own. */
 COSET_MUST_USE coset_status dependency_order(coset_ctx *ctx, const block_graph *graph,

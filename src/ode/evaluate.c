@@ -82,11 +82,10 @@ static coset_status combine(const evaluation *self, const expression *node, numb
 /* The right operand of a left one that is not constant. */
 static coset_status check_right(const evaluation *self, const expression *node, number right)
 {
-    int64_t power = 0;
     if (node->kind == EXPRESSION_DIV && number_is_zero(right))
         return fail_at(self, node->right, "division by zero");
-    if (node->kind == EXPRESSION_POWER && number_is_whole(right, &power) &&
-        power > MODEL_MAX_DEGREE)
+    if (node->kind == EXPRESSION_POWER && right.value > MODEL_MAX_DEGREE &&
+        right.value == trunc(right.value))
         return place_fail(self->ctx, COSET_ELIMIT, self->source, node->place,
                           "a power of more than %d", (int)MODEL_MAX_DEGREE);
     return COSET_OK;

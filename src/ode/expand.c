@@ -109,6 +109,8 @@ static coset_status raise_power(ascent *self, polynomial *exponent, const expres
     bool is_whole = number_is_whole(power, &whole);
     TRY(polynomial_is_constant(&of->ring, &self->value, &is_constant, &base));
     if (!is_constant) {
+        if (!is_whole && power.value > MODEL_MAX_DEGREE && trunc(power.value) == power.value)
+            return ctx_fail(of->ctx, COSET_ELIMIT, "a power over %d", (int)MODEL_MAX_DEGREE);
         if (!is_whole || whole < 0) return not_polynomial(of, node);
         return polynomial_power(&of->ring, &self->value, whole);
     }

@@ -55,6 +55,13 @@ coset_status expression_climb(const expression *top, expression_visit visit, voi
     return climb(top, length, visit, user);
 }
 
+bool expression_has_names(const expression *self)
+{
+    for (; self != NULL; self = self->left)
+        if (self->kind == EXPRESSION_NAME || expression_has_names(self->right)) return true;
+    return false;
+}
+
 coset_status expression_copy(coset_ctx *ctx, arena *into, const expression *from,
                              const expression **out)
 {

@@ -54,6 +54,9 @@ COSET_MUST_USE coset_status expression_make(coset_ctx *ctx, arena *into, express
                                             const expression *left, const expression *right,
                                             const expression **out);
 
+/* Whether it is made from names, of parameters or variables. NULL: no. */
+bool expression_has_names(const expression *self);
+
 /* Calls `visit` for every node on the left spine of `top` (top, its left operand, and so on), the leaf
  * first and `top` last, until one fails. Right operands are the visitor's affair, which may recurse into
  * them. Cost: d log d steps for d nodes, no memory; stack: log d frames. */

@@ -18,7 +18,7 @@ bool is_name_byte(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || is_digit(c);
 }
 
-static bool is_blank(char c)
+bool is_blank_byte(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
 }
@@ -50,7 +50,7 @@ void lexer_step(lexer *self)
 
 void lexer_skip_blanks(lexer *self)
 {
-    while (self->at < self->end && is_blank(*self->at)) lexer_step(self);
+    while (self->at < self->end && is_blank_byte(*self->at)) lexer_step(self);
 }
 
 coset_status lexer_skip_comment(lexer *self, comment *out)
@@ -76,8 +76,8 @@ coset_status lexer_skip_comment(lexer *self, comment *out)
 static void keep_remark(lexer *self, const comment *found)
 {
     const char *start = found->start + 2, *end = found->start + found->length;
-    while (start < end && is_blank(*start)) start++;
-    while (start < end && is_blank(end[-1])) end--;
+    while (start < end && is_blank_byte(*start)) start++;
+    while (start < end && is_blank_byte(end[-1])) end--;
     if (start == end) return;
     self->remark = start;
     self->remark_length = (size_t)(end - start);

@@ -56,6 +56,7 @@ void lexer_step(lexer *self);
 /* Puts `at` back to the start of `now`. */
 void lexer_rewind(lexer *self);
 bool is_name_byte(char c); /* a letter, digit, or _ */
+bool is_blank_byte(char c);
 
 /* True if `now` is this name / symbol. */
 bool lexer_is_name(const lexer *self, const char *name);

@@ -59,6 +59,13 @@ static uint64_t residue_negate(uint64_t a)
     return a == 0 ? 0 : NUMBER_PRIME - a;
 }
 
+uint64_t residue_power_of_ten(int64_t exponent)
+{
+    const uint64_t tenth = 2075258708292324556; /* 10 tenth = 1 */
+    return exponent < 0 ? residue_power(tenth, -(uint64_t)exponent)
+                        : residue_power(10, (uint64_t)exponent);
+}
+
 /* a^exponent for a != 0 and any sign of the exponent. */
 static uint64_t residue_power_signed(uint64_t a, int64_t exponent)
 {
@@ -147,12 +154,14 @@ static bool take_apart(const char *text, size_t length, decimal *out, int64_t *b
     return at == end;
 }
 
+/* Those that f64 has exactly. */
+static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
 /* The nearest f64; the process's locale may want a comma, hence the other one. */
 static double round_decimal(decimal *self, int64_t exponent)
 {
-    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     /* Both parts are exact, so one rounding is left. */
     if (self->count <= 15 && exponent >= -22 && exponent <= 22) {
         int64_t whole = 0;
@@ -183,8 +192,8 @@ bool number_parse(const char *text, size_t length, number *out)
         return true;
     }
     double value = round_decimal(&parts, exponent + parts.exponent);
-    if (isinf(value) || value == 0) return false;
-    *out = (number){value, residue_mul(parts.residue, residue_power_signed(10, exponent))};
+    if (isinf(value) || value == 0 || parts.residue == 0) return false;
+    *out = (number){value, residue_mul(parts.residue, residue_power_of_ten(exponent))};
     return true;
 }
 
@@ -238,4 +247,46 @@ number number_of_decimal(double value)
             return value < 0 ? number_negate(found) : found;
     }
     return number_of(value); /* 17 digits tell every f64, so this is not reached */
+}
+
+/* A decimal of up to DIGITS digits with this residue, near the value > 0. */
+static bool settle_decimal(number *self)
+{
+    enum { DIGITS = 14, LAST = sizeof powers / sizeof *powers - 1 };
+    double behind = DIGITS - 1 - floor(log10(self->value)); /* digits behind the point */
+    if (!(behind >= 0 && behind <= LAST)) return false;
+    int k = (int)behind;
+    double whole = nearbyint(self->value * powers[k]);
+    if (residue_mul(self->residue, residue_power(10, (uint64_t)k)) != number_of(whole).residue)
+        return false;
+    self->value = whole / powers[k]; /* of two exact numbers: rounded once */
+    return true;
+}
+
+/* A convergent p/q of the continued fraction of the value > 0 with this residue. */
+static void settle_fraction(number *self)
+{
+    const double most = 1e7, near = 1e-14;
+    double rest = self->value, p = 1, p_before = 0, q = 0, q_before = 1;
+    for (double whole = floor(rest); whole * p + p_before <= most && whole * q + q_before <= most;
+         whole = floor(rest)) {
+        double next_p = whole * p + p_before, next_q = whole * q + q_before;
+        p_before = p;
+        q_before = q;
+        p = next_p;
+        q = next_q;
+        if (p > 0 && residue_mul(self->residue, (uint64_t)q) == (uint64_t)p &&
+            fabs(p / q - self->value) <= near * self->value)
+            self->value = p / q;
+        if (rest == whole) return;
+        rest = 1 / (rest - whole);
+    }
+}
+
+number number_settle(number a)
+{
+    if (a.value == 0 || !isfinite(a.value) || number_of(a.value).residue == a.residue) return a;
+    number found = a.value < 0 ? number_negate(a) : a;
+    if (!settle_decimal(&found)) settle_fraction(&found);
+    return a.value < 0 ? number_negate(found) : found;
 }

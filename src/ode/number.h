@@ -25,6 +25,8 @@ uint64_t residue_add(uint64_t a, uint64_t b);
 uint64_t residue_sub(uint64_t a, uint64_t b);
 uint64_t residue_mul(uint64_t a, uint64_t b);
 uint64_t residue_power(uint64_t a, uint64_t exponent);
+/* 10^exponent, of any sign. Cost: log |exponent| products; dividing by the power would take 120. */
+uint64_t residue_power_of_ten(int64_t exponent);
 /* a != 0 */
 uint64_t residue_inverse(uint64_t a);
 
@@ -32,13 +34,17 @@ uint64_t residue_inverse(uint64_t a);
 number number_of(double value);
 /* The number that a person means who writes the f64: its shortest decimal, so 0.1 is 1/10. Finite. */
 number number_of_decimal(double value);
+/* The same number with its nearest f64, where rounding took the value away from it: 0.1 + 0.2 has the residue
+ * of 0.3 and becomes 0.3. Only decimals of up to 14 digits and small fractions are found; others stay. */
+number number_settle(number a);
 /* An unsigned decimal, digits [. digits] [e|E [+|-] digits] or .digits, all of `length` bytes. False
- * if it is malformed, overflows to infinity, or is not 0 but underflows to 0 in f64. */
+ * if it is malformed, overflows to infinity, or is not 0 but underflows to 0 in f64 or is a multiple of the
+ * prime, which would count as 0. */
 bool number_parse(const char *text, size_t length, number *out);
 
 /* Text of |a| that reads back as the same value and residue: the shortest decimal of up to 17 digits; else
- * a fraction p/q with q <= 2^31 that is no power of two, for then *fraction_out; else a decimal of 18 to
- * 36 digits, which always is there. a.value is finite. text_out has room for NUMBER_TEXT. */
+ * a fraction p/q with q <= 2^31 that no decimal is, for then *fraction_out; else a decimal of 18 to 36
+ * digits, which always is there. a.value is finite. text_out has room for NUMBER_TEXT. */
 enum { NUMBER_TEXT = 64 };
 void number_text(number a, char *text_out, bool *fraction_out);
 

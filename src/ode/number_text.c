@@ -25,6 +25,14 @@ static void print_f64(double value, int digits, char *text_out)
     if (comma != NULL) *comma = '.';
 }
 
+/* Some decimal of few digits is 1/q. */
+static bool has_decimal(uint64_t q)
+{
+    while (q % 2 == 0) q /= 2;
+    while (q % 5 == 0) q /= 5;
+    return q == 1;
+}
+
 /* Convergents of the continued fraction of the value. */
 static bool find_fraction(number a, char *text_out)
 {
@@ -40,7 +48,7 @@ static bool find_fraction(number a, char *text_out)
         uint64_t q_whole = (uint64_t)q;
         if (p > 0 && p / q == a.value && residue_mul(a.residue, q_whole) == number_of(p).residue) {
             snprintf(text_out, NUMBER_TEXT, "%.0f/%.0f", p, q);
-            return (q_whole & (q_whole - 1)) != 0;
+            return !has_decimal(q_whole);
         }
         if (rest == whole) return false;
         rest = 1 / (rest - whole);
@@ -75,25 +83,20 @@ static void print_digits(wide digits, int64_t exponent, char *text_out)
     if (!plain) snprintf(text_out + at, 16, "e%+03lld", (long long)exponent);
 }
 
-/* 10^exponent in the field. */
-static uint64_t power_of_ten(int64_t exponent)
-{
-    return exponent < 0 ? residue_inverse(residue_power(10, (uint64_t)-exponent))
-                        : residue_power(10, (uint64_t)exponent);
-}
-
 /* For D = 18, 19, ...: the whole number nearest to value * 10^k, of D digits, that has the residue. */
 static bool find_long(number a, char *text_out)
 {
     int64_t k = F64_DIGITS - 1 - (int64_t)floor(log10(a.value));
     long double scaled = (long double)a.value * powl(10, (long double)k);
+    uint64_t residue =
+        residue_mul(a.residue, residue_power_of_ten(k)); /* of what the text says without a point */
     for (int digits = F64_DIGITS + 1; digits <= MOST_DIGITS; digits++) {
         scaled *= 10;
+        residue = residue_mul(residue, 10);
         k++;
         if (!(scaled < 3e38L)) return false;
         wide near = (wide)scaled;
-        uint64_t step =
-            residue_sub(residue_mul(a.residue, power_of_ten(k)), (uint64_t)(near % NUMBER_PRIME));
+        uint64_t step = residue_sub(residue, (uint64_t)(near % NUMBER_PRIME));
         near += step;
         if (step > NUMBER_PRIME / 2) {
             if (near < NUMBER_PRIME) continue;

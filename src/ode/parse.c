@@ -145,7 +145,7 @@ static void add_header(text_buffer *into, const comment *found, int64_t *lines)
         while (at < end && *at != '\n' && *at != '\r') at++;
         const char *last = at;
         if (at < end) at += at + 1 < end && at[0] == '\r' && at[1] == '\n' ? 2 : 1;
-        while (last > line && (last[-1] == ' ' || last[-1] == '\t')) last--;
+        while (last > line && is_blank_byte(last[-1])) last--;
         if (found->line) {
             if (line < last && *line == ' ') line++;
         } else {
@@ -170,6 +170,7 @@ static coset_status parse_header(parser *self)
         add_header(&header, &found, &lines);
         TRY(header.status);
     }
+    while (header.length > 0 && is_blank_byte(header.bytes[header.length - 1])) header.length--;
     if (header.length > 0)
         TRY(parse_keep(self, header.bytes, (size_t)header.length, &self->model->header));
 done:
@@ -278,6 +279,11 @@ done:
     return status;
 }
 
+void parse_progress(const parser *self)
+{
+    ctx_progress(self->ctx, "read", self->size - (self->lexer.end - self->lexer.at), self->size);
+}
+
 /* No word and no comment may hold a NUL: texts of the model are C strings. */
 static coset_status check_bytes(parser *self, const char *text, size_t size)
 {
@@ -292,7 +298,7 @@ coset_status model_parse(coset_ctx *ctx, const char *text, size_t size, const ch
                          ode_model **model_out)
 {
     coset_status status = COSET_OK;
-    parser self = {.ctx = ctx, .commands = {.ctx = ctx}};
+    parser self = {.ctx = ctx, .commands = {.ctx = ctx}, .size = (int64_t)size};
     *model_out = NULL;
     if (size > MODEL_MAX_TEXT)
         FAIL(ctx, COSET_ELIMIT, "%.300s: a text of more than %d bytes", source,
@@ -301,6 +307,7 @@ coset_status model_parse(coset_ctx *ctx, const char *text, size_t size, const ch
     TRY(check_bytes(&self, text, size));
     TRY(model_new(ctx, "model", &self.model));
     TRY(parse_model(&self));
+    ctx_progress(ctx, "read", self.size, self.size);
     *model_out = self.model;
     self.model = NULL;
 done:

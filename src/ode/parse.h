@@ -34,6 +34,7 @@ typedef struct parser {
     side_list reagents, products;
     text_buffer commands;
     int depth;
+    int64_t size;                /* of the text */
     int32_t seen[SECTION_COUNT]; /* line of the section; 0: not yet */
 } parser;
 
@@ -57,6 +58,8 @@ COSET_MUST_USE coset_status parse_located(parser *self, coset_status status, tex
 /* Text in the model's arena, valid UTF-8. */
 COSET_MUST_USE coset_status parse_keep(parser *self, const char *text, size_t length,
                                        const char **out);
+/* Says how much of the text was read. */
+void parse_progress(const parser *self);
 /* True if the section is over: `now` is "end". */
 bool parse_at_end(const parser *self);
 

@@ -85,7 +85,10 @@ coset_status parse_reactions(parser *self)
 {
     coset_status status = COSET_OK;
     self->model->is_network = true;
-    while (!parse_at_end(self)) TRY(parse_reaction(self));
+    while (!parse_at_end(self)) {
+        TRY(parse_reaction(self));
+        parse_progress(self);
+    }
 done:
     return status;
 }
@@ -113,7 +116,10 @@ done:
 coset_status parse_equations(parser *self)
 {
     coset_status status = COSET_OK;
-    while (!parse_at_end(self)) TRY(parse_equation(self));
+    while (!parse_at_end(self)) {
+        TRY(parse_equation(self));
+        parse_progress(self);
+    }
 done:
     return status;
 }

@@ -38,20 +38,20 @@ done:
     return status;
 }
 
-/* Blanks and comments as blanks; line ends stay. */
+/* Blanks and comments as one blank, or one line end if there was any. */
 static coset_status copy_blanks(parser *self)
 {
     lexer *words = &self->lexer;
-    for (;;) {
-        comment found;
-        int32_t line = words->place.line;
-        const char *start = words->at;
+    int32_t line = words->place.line;
+    const char *start = words->at;
+    comment found;
+    do {
         lexer_skip_blanks(words);
         coset_status status = lexer_skip_comment(words, &found);
         if (status != COSET_OK) return status;
-        if (words->at > start) text_putc(&self->commands, words->place.line > line ? '\n' : ' ');
-        if (found.length == 0) return self->commands.status;
-    }
+    } while (found.length > 0);
+    if (words->at > start) text_putc(&self->commands, words->place.line > line ? '\n' : ' ');
+    return self->commands.status;
 }
 
 coset_status parse_commands(parser *self)

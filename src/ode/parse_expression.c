@@ -9,7 +9,6 @@ typedef struct expression_parser {
 } expression_parser;
 
 static coset_status parse_sum(expression_parser *in, const expression **out);
-static coset_status parse_signed(expression_parser *in, const expression **out);
 
 static coset_status make(parser *self, expression node, const expression **out)
 {
@@ -124,14 +123,31 @@ done:
     return status;
 }
 
-/* An exponent: an operand, possibly behind a sign. */
+/* `now` is "-", which stands before an operand, not before another sign. */
+static coset_status parse_negative(expression_parser *in, const expression **out)
+{
+    coset_status status = COSET_OK;
+    parser *self = in->self;
+    expression node = {.kind = EXPRESSION_NEGATE, .place = self->lexer.now.place};
+    TRY(go_deeper(self));
+    TRY(lexer_next(&self->lexer));
+    TRY(parse_operand(in, &node.left));
+    /* ERODE reads -a^b as (-a)^b, mathematics as -(a^b). */
+    if (lexer_is_symbol(&self->lexer, '^'))
+        return lexer_fail(&self->lexer, "parentheses behind a sign: -(a^b) or (-a)^b");
+    TRY(make(self, node, out));
+    self->depth--;
+done:
+    return status;
+}
+
 static coset_status parse_exponent(expression_parser *in, const expression **out)
 {
     coset_status status = COSET_OK;
     parser *self = in->self;
     TRY(go_deeper(self));
-    if (lexer_is_symbol(&self->lexer, '-') || lexer_is_symbol(&self->lexer, '+'))
-        TRY(parse_signed(in, out));
+    if (lexer_is_symbol(&self->lexer, '-'))
+        TRY(parse_negative(in, out));
     else
         TRY(parse_operand(in, out));
     /* ERODE reads a^b^c as (a^b)^c, mathematics as a^(b^c). */
@@ -155,36 +171,11 @@ done:
     return status;
 }
 
-/* `now` is a sign. */
-static coset_status parse_signed(expression_parser *in, const expression **out)
-{
-    coset_status status = COSET_OK;
-    parser *self = in->self;
-    expression node = {.kind = EXPRESSION_NEGATE, .place = self->lexer.now.place};
-    bool minus = lexer_is_symbol(&self->lexer, '-');
-    TRY(go_deeper(self));
-    TRY(lexer_next(&self->lexer));
-    if (lexer_is_symbol(&self->lexer, '-') || lexer_is_symbol(&self->lexer, '+'))
-        TRY(parse_signed(in, &node.left));
-    else
-        TRY(parse_operand(in, &node.left));
-    /* ERODE reads -a^b as (-a)^b, mathematics as -(a^b). */
-    if (lexer_is_symbol(&self->lexer, '^'))
-        return lexer_fail(&self->lexer, "parentheses behind a sign: -(a^b) or (-a)^b");
-    if (minus)
-        TRY(make(self, node, out));
-    else
-        *out = node.left;
-    self->depth--;
-done:
-    return status;
-}
-
 static coset_status parse_factor(expression_parser *in, const expression **out)
 {
     coset_status status = COSET_OK;
     parser *self = in->self;
-    if (lexer_is_symbol(&self->lexer, '-')) return parse_signed(in, out);
+    if (lexer_is_symbol(&self->lexer, '-')) return parse_negative(in, out);
     if (!lexer_is_symbol(&self->lexer, '+')) return parse_power(in, out);
     TRY(go_deeper(self));
     TRY(lexer_next(&self->lexer));

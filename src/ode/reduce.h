@@ -14,9 +14,10 @@
 COSET_MUST_USE coset_status system_reduce(const ode_system *system, equivalence kind,
                                           const partition *blocks, ode_system **reduced_out);
 
-/* How far a partition is from an equivalence of a numeric system: the largest |difference| of
- * coefficients that 3.1 wants equal (forward: of d_i F_H and d_rep F_H; backward: of f_i and f_rep),
- * each relative to the sum of the magnitudes that it is made of. 0 or rounding (1e-12) for an
+/* How far a partition is from an equivalence of a system with its symbols' values: the largest |difference|
+ * of coefficients that 3.1 wants equal (forward: of d_i F_H and d_rep F_H; backward: of f_i and f_rep), each
+ * relative to the sum of the magnitudes that it is made of. Terms that only differ in symbols count one by
+ * one: what is left of a - b is small beside a, but not beside itself. 0 or rounding (1e-12) for an
  * equivalence. worst_out (may be NULL): the variable at fault, -1 for none. Computed from sorted sums in
  * f64, independently of residues and fingerprints. Cost: m log m, m as in partition_refine_exact. */
 COSET_MUST_USE coset_status system_violation(const ode_system *system, equivalence kind,

@@ -54,14 +54,6 @@ done:
     return status;
 }
 
-static bool has_names(const expression *node)
-{
-    for (; node != NULL; node = node->left)
-        if (node->kind == EXPRESSION_NAME || (node->right != NULL && has_names(node->right)))
-            return true;
-    return false;
-}
-
 /* Later parameters first, so that what a parameter is used for is known when its own expression is
  * walked. */
 static coset_status choose_roles(survey *self, parameter_role *roles)
@@ -70,7 +62,7 @@ static coset_status choose_roles(survey *self, parameter_role *roles)
     coset_status status = COSET_OK;
     for (int64_t p = model->n_parameters - 1; p >= 0; p--) {
         const expression *value = model->parameters[p].value;
-        bool derived = has_names(value);
+        bool derived = expression_has_names(value);
         roles[p] = self->valued[p] ? ROLE_VALUE : derived ? ROLE_DERIVED : ROLE_SYMBOL;
         if (derived && !self->used[p]) {
             roles[p] = ROLE_VALUE;

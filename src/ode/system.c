@@ -50,8 +50,7 @@ coset_status system_builder_new(coset_ctx *ctx, int64_t n, int64_t n_symbols,
     *system = (ode_system){.ctx = ctx, .n = n, .n_symbols = n_symbols};
     TRY(ctx_alloc(ctx, n + n_symbols, sizeof *system->names, &system->names));
     TRY(ctx_alloc(ctx, n + n_symbols, sizeof *system->initial, &system->initial));
-    if (n + n_symbols > 0)
-        memcpy(system->initial, initial, (size_t)(n + n_symbols) * sizeof *initial);
+    for (int64_t i = 0; i < n + n_symbols; i++) system->initial[i] = number_settle(initial[i]);
     for (int64_t i = 0; names != NULL && i < n + n_symbols; i++)
         if (names[i] != NULL)
             TRY(arena_string(ctx, &system->arena, names[i], strlen(names[i]), &system->names[i]));
@@ -137,7 +136,7 @@ static coset_status sum_terms(system_builder *self, const int64_t *order)
                  system->names[row] != NULL ? system->names[row] : "?");
         if (number_is_zero(sum)) continue;
         system->monomial[kept] = monomial;
-        system->coefficient[kept++] = sum;
+        system->coefficient[kept++] = number_settle(sum);
         system->row_start[row + 1] = kept;
     }
     for (int64_t r = 0; r < system->n; r++)

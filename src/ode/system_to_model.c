@@ -12,42 +12,61 @@ done:
     return status;
 }
 
-/* *product (NULL: 1) times a factor. */
-static coset_status times(ode_model *model, const expression **product, name_id id, int32_t power)
+/* name^power. */
+static coset_status make_factor(ode_model *model, name_id id, int32_t power, const expression **out)
 {
     coset_ctx *ctx = model->ctx;
     coset_status status = COSET_OK;
-    const expression *next = NULL, *exponent = NULL;
-    TRY(expression_name(ctx, &model->arena, id, &next));
+    const expression *exponent = NULL;
+    TRY(expression_name(ctx, &model->arena, id, out));
     if (power > 1) {
         TRY(expression_number(ctx, &model->arena, number_of(power), &exponent));
-        TRY(expression_make(ctx, &model->arena, EXPRESSION_POWER, next, exponent, &next));
+        TRY(expression_make(ctx, &model->arena, EXPRESSION_POWER, *out, exponent, out));
     }
-    if (*product != NULL)
-        TRY(expression_make(ctx, &model->arena, EXPRESSION_MUL, *product, next, &next));
-    *product = next;
 done:
     return status;
 }
 
-/* |coefficient| * symbols * variables. */
-static coset_status make_term(const ode_system *system, int64_t term, ode_model *model,
-                              const expression **out)
+/* *product (NULL: 1) times a factor, which gets the sign if there is one. A sign stands at the first factor of
+ * a product, where no parentheses are needed. */
+static coset_status times(ode_model *model, const expression **product, const expression *by,
+                          bool *negative)
+{
+    coset_ctx *ctx = model->ctx;
+    coset_status status = COSET_OK;
+    if (*negative) TRY(expression_make(ctx, &model->arena, EXPRESSION_NEGATE, by, NULL, &by));
+    *negative = false;
+    if (*product != NULL)
+        TRY(expression_make(ctx, &model->arena, EXPRESSION_MUL, *product, by, &by));
+    *product = by;
+done:
+    return status;
+}
+
+/* |coefficient| * symbols * variables; `negative`: - |coefficient| * ... */
+static coset_status make_term(const ode_system *system, int64_t term, bool negative,
+                              ode_model *model, const expression **out)
 {
     coset_status status = COSET_OK;
-    const expression *product = NULL;
+    const expression *product = NULL, *by = NULL;
     number c = system->coefficient[term];
     int64_t begin = system->factor_start[system->monomial[term]];
     int64_t end = system->factor_start[system->monomial[term] + 1], symbols = begin;
     if (c.value < 0) c = number_negate(c);
-    if (begin == end || c.residue != 1 || c.value != 1)
-        TRY(expression_number(model->ctx, &model->arena, c, &product));
+    if (begin == end || c.residue != 1 || c.value != 1) {
+        TRY(expression_number(model->ctx, &model->arena, c, &by));
+        TRY(times(model, &product, by, &negative));
+    }
     while (symbols < end && system->factors[symbols].id < system->n) symbols++;
-    for (int64_t f = symbols; f < end; f++)
-        TRY(times(model, &product, system->factors[f].id - (name_id)system->n,
-                  system->factors[f].power));
-    for (int64_t f = begin; f < symbols; f++)
-        TRY(times(model, &product, ~system->factors[f].id, system->factors[f].power));
+    for (int64_t f = symbols; f < end; f++) {
+        name_id id = system->factors[f].id - (name_id)system->n;
+        TRY(make_factor(model, id, system->factors[f].power, &by));
+        TRY(times(model, &product, by, &negative));
+    }
+    for (int64_t f = begin; f < symbols; f++) {
+        TRY(make_factor(model, ~system->factors[f].id, system->factors[f].power, &by));
+        TRY(times(model, &product, by, &negative));
+    }
     *out = product;
 done:
     return status;
@@ -64,12 +83,10 @@ static coset_status make_equation(const ode_system *system, int64_t row, ode_mod
         TRY(expression_number(ctx, &model->arena, (number){0, 0}, &sum));
     for (int64_t t = system->row_start[row]; t < system->row_start[row + 1]; t++) {
         bool negative = system->coefficient[t].value < 0;
-        TRY(make_term(system, t, model, &term));
+        TRY(make_term(system, t, negative && sum == NULL, model, &term));
         if (sum != NULL)
             TRY(expression_make(ctx, &model->arena, negative ? EXPRESSION_SUB : EXPRESSION_ADD, sum,
                                 term, &sum));
-        else if (negative)
-            TRY(expression_make(ctx, &model->arena, EXPRESSION_NEGATE, term, NULL, &sum));
         else
             sum = term;
     }

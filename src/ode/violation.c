@@ -10,6 +10,8 @@
 typedef struct contributions {
     const ode_system *system;
     const partition *blocks;
+    int64_t *end;     /* [n_monomials] where the variables among a monomial's factors end */
+    double *constant; /* [n_monomials] value of its symbols */
     monomials table;
     int64_t count;
     int32_t *variable, *block, *row, *monomial; /* [count] */
@@ -22,6 +24,33 @@ typedef struct contributions {
 static bool is_shared(const partition *blocks, int64_t block)
 {
     return blocks->start[block + 1] - blocks->start[block] > 1;
+}
+
+/* Splits monomials into variables, which come first, and symbols. */
+static coset_status split(contributions *self)
+{
+    const ode_system *system = self->system;
+    coset_ctx *ctx = system->ctx;
+    coset_status status = COSET_OK;
+    TRY(ctx_alloc_raw(ctx, system->n_monomials, sizeof *self->end, &self->end));
+    TRY(ctx_alloc_raw(ctx, system->n_monomials, sizeof *self->constant, &self->constant));
+    for (int64_t m = 0; m < system->n_monomials; m++) {
+        int64_t f = system->factor_start[m], end = system->factor_start[m + 1];
+        while (f < end && system->factors[f].id < system->n) f++;
+        self->end[m] = f;
+        self->constant[m] = 1;
+        for (; f < end; f++)
+            self->constant[m] *=
+                pow(system->initial[system->factors[f].id].value, system->factors[f].power);
+    }
+done:
+    return status;
+}
+
+static double value_of(const contributions *self, int64_t term)
+{
+    const ode_system *system = self->system;
+    return system->coefficient[term].value * self->constant[system->monomial[term]];
 }
 
 static coset_status reserve(contributions *self, int64_t count)
@@ -60,7 +89,7 @@ static coset_status contexts(contributions *self, int32_t *context)
     int64_t capacity = 0;
     factor *rest = NULL;
     for (int64_t m = 0; m < system->n_monomials; m++) {
-        int64_t begin = system->factor_start[m], n = system->factor_start[m + 1] - begin;
+        int64_t begin = system->factor_start[m], n = self->end[m] - begin;
         TRY(ctx_reserve(ctx, &rest, &capacity, n, sizeof *rest));
         for (int64_t f = 0; f < n; f++) {
             if (!is_shared(self->blocks, self->blocks->block_of[system->factors[begin + f].id]))
@@ -85,7 +114,7 @@ static coset_status contribute_forward(contributions *self)
     int32_t *context = NULL;
     for (int64_t t = 0; t < system->row_start[system->n]; t++) {
         int32_t m = system->monomial[t];
-        for (int64_t f = system->factor_start[m]; f < system->factor_start[m + 1]; f++)
+        for (int64_t f = system->factor_start[m]; f < self->end[m]; f++)
             count += is_shared(blocks, blocks->block_of[system->factors[f].id]);
     }
     TRY(ctx_alloc_raw(ctx, system->factor_start[system->n_monomials], sizeof *context, &context));
@@ -94,11 +123,11 @@ static coset_status contribute_forward(contributions *self)
     for (int64_t row = 0; row < system->n; row++) {
         for (int64_t t = system->row_start[row]; t < system->row_start[row + 1]; t++) {
             int32_t m = system->monomial[t];
-            for (int64_t f = system->factor_start[m]; f < system->factor_start[m + 1]; f++) {
+            for (int64_t f = system->factor_start[m]; f < self->end[m]; f++) {
                 factor by = system->factors[f];
                 if (is_shared(blocks, blocks->block_of[by.id]))
                     contribute(self, by.id, blocks->block_of[row], context[f],
-                               system->coefficient[t].value * by.power);
+                               value_of(self, t) * by.power);
             }
         }
     }
@@ -120,7 +149,7 @@ static coset_status contribute_backward(contributions *self)
     factor *mapped = NULL;
     TRY(ctx_alloc_raw(ctx, system->n_monomials, sizeof *lumped, &lumped));
     for (int64_t m = 0; m < system->n_monomials; m++) {
-        int64_t begin = system->factor_start[m], n = system->factor_start[m + 1] - begin;
+        int64_t begin = system->factor_start[m], n = self->end[m] - begin;
         TRY(ctx_reserve(ctx, &mapped, &capacity, n, sizeof *mapped));
         for (int64_t f = 0; f < n; f++) {
             factor from = system->factors[begin + f];
@@ -132,7 +161,7 @@ static coset_status contribute_backward(contributions *self)
     for (int64_t row = 0; row < system->n; row++) {
         if (!is_shared(blocks, blocks->block_of[row])) continue;
         for (int64_t t = system->row_start[row]; t < system->row_start[row + 1]; t++)
-            contribute(self, row, 0, lumped[system->monomial[t]], system->coefficient[t].value);
+            contribute(self, row, 0, lumped[system->monomial[t]], value_of(self, t));
     }
 done:
     ctx_free(ctx, lumped);
@@ -222,6 +251,7 @@ coset_status system_violation(const ode_system *system, equivalence kind, const 
     contributions self = {
         .system = system, .blocks = blocks, .table = {.n_variables = system->n}, .at_fault = -1};
     *violation_out = 0;
+    TRY(split(&self));
     if (kind == EQUIVALENCE_FORWARD)
         TRY(contribute_forward(&self));
     else
@@ -235,6 +265,8 @@ coset_status system_violation(const ode_system *system, equivalence kind, const 
     if (worst_out != NULL) *worst_out = self.at_fault;
 done:
     monomials_free(ctx, &self.table);
+    ctx_free(ctx, self.end);
+    ctx_free(ctx, self.constant);
     ctx_free(ctx, self.variable);
     ctx_free(ctx, self.block);
     ctx_free(ctx, self.row);

@@ -15,33 +15,43 @@ static void put_name(text_buffer *into, const char *name)
     text_puts(into, name);
 }
 
-/* Lines of any text, each behind `mark`. Other control characters could end a comment: they go. */
+/* Nothing may end the line of a comment before its end. */
+static void put_in_line(text_buffer *into, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        text_putc(into, text[i] == '\n' || text[i] == '\r' ? ' ' : text[i]);
+}
+
+static size_t trimmed(const char *text, size_t length)
+{
+    while (length > 0 && strchr(" \t\r\n\f\v", text[length - 1]) != NULL) length--;
+    return length;
+}
+
+/* Lines of any text, each behind `mark`, without the blanks at their ends and the empty ones at its end. */
 static void put_lines(text_buffer *into, const char *text, const char *mark)
 {
-    while (*text != '\0') {
-        size_t length = strcspn(text, "\n"), last = length;
-        while (last > 0 && (text[last - 1] == ' ' || text[last - 1] == '\t')) last--;
+    const char *end = text + trimmed(text, strlen(text));
+    while (text < end) {
+        const char *line_end = memchr(text, '\n', (size_t)(end - text));
+        if (line_end == NULL) line_end = end;
+        size_t length = trimmed(text, (size_t)(line_end - text));
         text_puts(into, mark);
-        for (size_t i = 0; i < last; i++) {
-            bool control = (unsigned char)text[i] < ' ' && text[i] != '\t';
-            if (i == 0 && mark[0] == '/') text_putc(into, ' ');
-            text_putc(into, control ? ' ' : text[i]);
-        }
+        if (length > 0 && mark[0] == '/') text_putc(into, ' ');
+        put_in_line(into, text, length);
         text_putc(into, '\n');
-        text += length + (text[length] == '\n');
+        text = line_end + 1;
     }
 }
 
 /* " // comment" on one line, without the blanks around it; nothing if it is empty. */
 static void put_remark(text_buffer *into, const char *comment)
 {
-    const char *end = comment + strlen(comment);
-    while ((unsigned char)*comment - 1U < ' ') comment++;
-    while (end > comment && (unsigned char)end[-1] <= ' ') end--;
-    if (comment == end) return;
+    comment += strspn(comment, " \t\n\r\f\v");
+    size_t length = trimmed(comment, strlen(comment));
+    if (length == 0) return;
     text_puts(into, " // ");
-    for (; comment < end; comment++)
-        text_putc(into, (unsigned char)*comment < ' ' && *comment != '\t' ? ' ' : *comment);
+    put_in_line(into, comment, length);
 }
 
 static void write_parameters(const ode_model *model, text_buffer *into)
@@ -152,6 +162,7 @@ static void write_reactions(const ode_model *model, text_buffer *into)
         if (reaction->arbitrary) text_puts(into, "arbitrary ");
         write_expression(into, model, reaction->rate);
         text_putc(into, '\n');
+        ctx_progress(into->ctx, "write", i + 1, model->n_reactions);
     }
     text_puts(into, " end reactions\n");
 }
@@ -166,6 +177,7 @@ static void write_equations(const ode_model *model, text_buffer *into)
         text_puts(into, ") = ");
         write_expression(into, model, model->variables[i].equation);
         text_putc(into, '\n');
+        ctx_progress(into->ctx, "write", i + 1, model->n_variables);
     }
     text_puts(into, " end ODE\n");
 }

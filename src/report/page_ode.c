@@ -150,8 +150,12 @@ static void reduce_closest(page *self, const json_t *closest)
     char l2[DIGITS], largest[DIGITS], residual[DIGITS];
     if (!json_is_object(closest)) return;
     page_heading(self, "Closest exactly reducible system");
-    page_line(self, "  |change|_2 = %s, largest %s, %.0f equations met to %s",
-              digits(pages_number(closest, "change_l2"), l2),
+    if (n == 0 && pages_number(closest, "change_l2") == 0) {
+        page_line(self, "  nothing has to change");
+        return;
+    }
+    page_line(self, "  %s: |change|_2 = %s, largest %s, %.0f equations met to %s",
+              pages_string(closest, "free", ""), digits(pages_number(closest, "change_l2"), l2),
               digits(pages_number(closest, "change_max"), largest),
               pages_number(closest, "equations"),
               digits(pages_number(closest, "residual"), residual));
@@ -169,7 +173,7 @@ static void reduce_closest(page *self, const json_t *closest)
     more_line(self, n, shown, "changes");
 }
 
-static void reduce_bound(page *self, const json_t *bound, bool forward)
+static void reduce_bound(page *self, const json_t *bound, bool forward, bool coefficients)
 {
     char text[DIGITS];
     if (!json_is_object(bound)) return;
@@ -183,7 +187,9 @@ static void reduce_bound(page *self, const json_t *bound, bool forward)
         digits_row(self, "the same, safe between grid points", bound, "safe_bound");
     }
     digits_row(self, "simulated", bound, "deviation");
-    digits_row(self, "largest change of a parameter", bound, "perturbation");
+    digits_row(self,
+               coefficients ? "largest change of a coefficient" : "largest change of a parameter",
+               bound, "perturbation");
     digits_row(self, "lambda", bound, "aggregated_lambda");
     digits_row(self, "grid step", bound, "dt");
 }
@@ -210,9 +216,11 @@ static void fill_reduce(page *self, const json_t *root)
     reduce_title(self, root);
     reduce_sizes(self, root);
     reduce_blocks(self, json_object_get(root, "blocks"));
-    reduce_closest(self, json_object_get(root, "closest"));
+    const json_t *closest = json_object_get(root, "closest");
+    reduce_closest(self, closest);
     reduce_bound(self, json_object_get(root, "bound"),
-                 strcmp(pages_string(root, "equivalence", ""), "forward") == 0);
+                 strcmp(pages_string(root, "equivalence", ""), "forward") == 0,
+                 strcmp(pages_string(closest, "free", ""), "coefficients") == 0);
     reduce_sweep(self, json_object_get(root, "sweep"));
 }
 
@@ -252,7 +260,10 @@ static void fill_simulate(page *self, const json_t *root)
     page_column_add(self, "first", true);
     page_column_add(self, "last", true);
     for (size_t k = 0; k < shown; k++) {
-        const json_t *column = json_array_get(columns, k);
+        /* Of many columns the first and the last: a network's outputs stand at the end. */
+        const json_t *column = json_array_get(columns, k < most / 2 ? k : n - shown + k);
+        if (n > shown && k == most / 2)
+            for (int cell = 0; cell < 3; cell++) page_cell(self, "...");
         page_cell(self, pages_string(column, "name", ""));
         digits_cell(self, column, "first");
         digits_cell(self, column, "last");

@@ -100,6 +100,8 @@ refused 2 "--t-end must be over 0" ode simulate pair.ode --t-end 0
 refused 2 "--steps must be" ode simulate pair.ode --steps 0
 refused 2 "--method must be" ode simulate pair.ode --method rk4
 refused 2 "--rtol must be" ode simulate pair.ode --rtol 0
+refused 2 "from 1e-14 to" ode simulate pair.ode --rtol 1e-15
+refused 5 "output times are too close" ode simulate pair.ode --times 0,1e-300
 refused 2 "ends in .csv, .npz or .svg" ode simulate pair.ode -o out.txt
 refused 2 "ends in .svg" ode simulate pair.ode --svg out.csv
 refused 2 "-o OUT.ode is missing" ode encode mlp.onnx
@@ -114,9 +116,10 @@ refused 2 "a NAME or FILE is missing" ode dataset -o set
 refused 2 "-o DIR is missing" ode dataset htree
 refused 2 "did you mean 'htree'" ode dataset htre -o set
 refused 2 "there are glycolysis" ode dataset frobnicate -o set
+refused 5 "htree: 10 pairs of each" ode dataset htree -o set --trajectories 1000000000
 refused 2 "--size does not go with" ode dataset polymers -o set --size 3
 refused 2 "--size does not go with" ode dataset pair.ode -o set --size 3
-refused 2 "--perturb does not go with" ode dataset phosphorylation -o set --perturb 0.1
+refused 2 "--perturb does not go with" ode dataset glycolysis -o set --perturb 0.1
 refused 2 "--set does not go with" ode dataset glycolysis -o set --set ka=1
 refused 2 "--size must be" ode dataset htree -o set --size 9
 refused 2 "--dt is the step" ode dataset htree -o set --target derivative --dt 1
@@ -145,7 +148,15 @@ refused 5 "empty.ode:1:1:" ode reduce empty.ode --forward
 sed '/begin partition/,/end partition/d' pair.ode >whole.ode
 refused 2 "no partition" ode simulate whole.ode --forward --partition file
 sed '/simulateODE/d' pair.ode >endless.ode
-refused 2 "simulateODE" ode simulate endless.ode
+refused 2 "simulateODE command says when to end; give a time (--t-end)" ode simulate endless.ode
+refused 2 "give a time (--t-end)" ode dataset endless.ode -o set
+{ # of many columns, the first and the last
+    printf 'begin model many\n begin init\n'
+    for k in $(seq 100); do echo "  v$k = $k"; done
+    printf ' end init\n begin ODE\n  d(v1) = 0\n end ODE\nend model\n'
+} >many.ode
+expect 0 ode simulate many.ode --t-end 1
+says out "v20 " "..." "v81 " "v100 " "and 60 more columns"
 sed '/begin views/,/end views/d' pair.ode >blind.ode
 refused 2 "no views" ode simulate blind.ode --views
 
@@ -184,9 +195,25 @@ grep -q '"name": "ka"' out && fail "--perturb kb changed ka: $(cat out)"
 expect 0 ode reduce pair.ode --forward --eps 0.7 --perturb coefficients --closest free.ode
 expect 0 ode reduce free.ode --forward --partition '{a,b},{c}' --json
 says out '"reduced": 2'
+expect 0 ode reduce exact.ode --forward --eps 0.7 # which is what --closest wrote
+says out "nothing has to change"
+# Without parameters, coefficients are what can change; a sign stands at the first factor of a term.
+sed -e '/begin parameters/,/end parameters/d' -e 's/-ka \* a/-1 * a/' -e 's/-kb \* b/-1.1 * b * c^2/' -e 's/d(c) = .*/d(c) = -(a^2) * c/' \
+    pair.ode >numbers.ode
+expect 0 ode reduce numbers.ode --backward --partition one --eps 2.2 -o near.ode --json
+valid out closest.free
+says out '"free": "coefficients"'
+expect 0 ode reduce numbers.ode --backward --partition one --eps 2.2 --bound 1
+says out "coefficients: |change|_2" "largest change of a coefficient"
+refused 5 "perturbing 'coefficients'" ode reduce numbers.ode --backward --partition one --eps 2.2 --perturb all
+expect 0 ode reduce numbers.ode --forward -o signs.ode
+says signs.ode "d(b) = -1.1*b*c^2" "d(c) = -(a^2)*c"
+expect 0 ode reduce pair.ode --forward -o signs.ode
+says signs.ode "d(a) = -ka*a"
 refused 2 "twice" ode reduce pair.ode --forward --eps 0.7 --perturb twice
 refused 2 "made from other parameters" ode reduce pair.ode --forward --eps 0.7 --perturb twice
 refused 2 "'a' is a variable" ode reduce pair.ode --forward --eps 0.7 --perturb ka,a
+refused 2 "not ','" ode reduce pair.ode --forward --eps 0.7 --perturb ,
 refused 2 "no parameter 'kc'" ode reduce pair.ode --forward --eps 0.7 --perturb kc
 expect 0 ode reduce pair.ode --forward --sweep --json
 valid out sweep.0.eps sweep.0.blocks sweep.1.partition.0.0

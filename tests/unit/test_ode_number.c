@@ -143,6 +143,9 @@ static void test_malformed(void **state)
                                         "1e-99999999999999999999"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!refused(texts[i])) fail_msg("'%s' was read", texts[i]);
+    /* 2^61 - 1 and three times that would count as 0. */
+    assert_true(!refused("2305843009213693952") && refused("2305843009213693951"));
+    assert_true(refused("2305843009213693951e-9") && refused("6917.529027641081853"));
     /* Just under and over what f64 holds. */
     assert_true(!refused("1.797693134862315807e308") && refused("1.797693134862315808e308"));
     assert_true(!refused("2.4703282292062328e-324") && refused("2.4703282292062327e-324"));
@@ -254,6 +257,46 @@ static void test_operations(void **state)
     assert_true(number_power(number_of(2), INT64_MIN, &out) && out.value == 0);
 }
 
+static void check_settled(number a, double expected)
+{
+    number settled = number_settle(a), negative = number_settle(number_negate(a));
+    assert_true(settled.value == expected && number_equal(settled, a));
+    assert_true(negative.value == -expected && number_equal(negative, number_negate(a)));
+}
+
+static void test_settle(void **state)
+{
+    (void)state;
+    rng random = rng_seed(7, 0);
+    check_settled(number_add(parsed("0.1"), parsed("0.2")), 0.3);
+    check_settled(number_add(parsed("1e-9"), parsed("2e-9")), 3e-9);
+    check_settled(number_mul(parsed("0.1"), parsed("3")), 0.3);
+    /* 7/30 + 7/20, rounded four times */
+    number a, b;
+    assert_true(number_div(parsed("7"), parsed("30"), &a));
+    assert_true(number_div(parsed("0.7"), parsed("2"), &b));
+    check_settled(number_add(a, b), 7.0 / 12);
+    /* Sums of hundredths and of thirds end up as if they had been rounded once. */
+    number tenths = {0, 0}, thirds = {0, 0}, third;
+    assert_true(number_div(parsed("0.01"), parsed("3"), &third));
+    for (int i = 1; i <= 500; i++) {
+        tenths = number_settle(number_add(tenths, parsed("0.01")));
+        thirds = number_settle(number_add(thirds, third));
+        assert_true(tenths.value == i / 100.0 && thirds.value == i / 300.0);
+    }
+    /* What has no such form stays: an f64 that is itself, long decimals, nothing, overflow. */
+    check_settled(number_of(0.1), 0.1);
+    check_settled(parsed("0.12345678901234567"), 0.12345678901234567);
+    check_settled(number_mul(parsed("1e-200"), parsed("3e-200")), 0);
+    check_settled(number_mul(parsed("1e200"), parsed("3e200")), (double)INFINITY);
+    for (int i = 0; i < 20000; i++) {
+        number any = {ldexp(rng_uniform(&random), (int)rng_below(&random, 600) - 300),
+                      random_residue(&random)};
+        number settled = number_settle(any);
+        assert_true(settled.value == any.value && settled.residue == any.residue);
+    }
+}
+
 static void check_text(number a, const char *expected)
 {
     char text[NUMBER_TEXT];
@@ -282,7 +325,8 @@ static void test_text(void **state)
                                            "1.7976931348623157e+308",
                                            "0.1000000000000000001",
                                            "1234567890123456789",
-                                           "3.141592653589793238462643"};
+                                           "3.141592653589793238462643",
+                                           "7378697.6294838206464"};
     for (size_t i = 0; i < sizeof decimals / sizeof *decimals; i++)
         check_text(parsed(decimals[i]), decimals[i]);
     check_text(parsed("300.000"), "300");
@@ -333,7 +377,7 @@ int main(void)
         cmocka_unit_test(test_decimals),        cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_long_decimals),   cmocka_unit_test(test_equality),
         cmocka_unit_test(test_operations),      cmocka_unit_test(test_text),
-        cmocka_unit_test(test_text_reads_back),
+        cmocka_unit_test(test_text_reads_back), cmocka_unit_test(test_settle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

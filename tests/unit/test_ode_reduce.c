@@ -204,6 +204,33 @@ static void violation_by_hand(void **state)
     system_free(system);
 }
 
+/* Symbols count with their values, term by term: 3 k - q is rounding of 3 k. */
+static void violation_of_symbols(void **state)
+{
+    (void)state;
+    static const char *const TEXT =
+        "begin model m begin parameters k = 0.1 q = %s end parameters begin init a b end init "
+        "begin ODE d(a) = 3*k^2*a - k*q*b d(b) = 0 end ODE end model";
+    static const struct {
+        const char *q;
+        double forward, backward;
+    } CASES[] = {{"0.30000000000000004", 1, 0}, {"-0.3", 0, 1}, {"0.1", 1, 1.0 / 2}};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        char text[256];
+        partition one;
+        snprintf(text, sizeof text, TEXT, CASES[i].q);
+        ode_system *system = ode_system_text(ctx, text, true);
+        assert_int_equal(system->n_symbols, 2);
+        assert_int_equal(partition_one(ctx, 2, &one), COSET_OK);
+        assert_true(fabs(violation_of(system, EQUIVALENCE_FORWARD, &one, NULL) - CASES[i].forward) <
+                    1e-15);
+        assert_true(fabs(violation_of(system, EQUIVALENCE_BACKWARD, &one, NULL) -
+                         CASES[i].backward) < 1e-15);
+        partition_free(ctx, &one);
+        system_free(system);
+    }
+}
+
 static void symbols_stay(void **state)
 {
     (void)state;
@@ -367,8 +394,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(planted),           cmocka_unit_test(any_partition),
-        cmocka_unit_test(violation_by_hand), cmocka_unit_test(symbols_stay),
-        cmocka_unit_test(erode_files),
+        cmocka_unit_test(violation_by_hand), cmocka_unit_test(violation_of_symbols),
+        cmocka_unit_test(symbols_stay),      cmocka_unit_test(erode_files),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

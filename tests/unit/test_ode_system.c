@@ -38,6 +38,10 @@ static void terms_add_up(void **state)
     assert_int_equal(system->factor_start[1], 2);
     assert_int_equal(system->factor_start[2], 2);
     system_free(system);
+    /* A sum is rounded once. */
+    system = ODE_SYSTEM(ctx, 1, {0, "0.1", {1}}, {0, "0.2", {1}});
+    assert_true(system->coefficient[0].value == 0.3);
+    system_free(system);
     system = ODE_SYSTEM(ctx, 0, {0, "0", {0}});
     ode_system_check(system);
     assert_int_equal(system->n_monomials, 0);
@@ -218,6 +222,8 @@ static void refused(void **state)
          "9:9: a coefficient is not finite"},
         {ODE_MODEL("k = 2", "x y", "d(x) = x^64*y\nd(y) = 0"), COSET_ELIMIT, "9:8: a monomial"},
         {ODE_MODEL("k = 2", "x y", "d(x) = x^65\nd(y) = 0"), COSET_ELIMIT, "9:8: "},
+        {ODE_MODEL("k = 2", "x y", "d(x) = x^1000000000000\nd(y) = 0"), COSET_ELIMIT,
+         "9:8: a power"},
         {ODE_MODEL("k = 2", "x y", "d(x) = (x + y)^65\nd(y) = 0"), COSET_ELIMIT, "9:"},
         {ODE_MODEL("k = 2", "x y", "d(x) = 1\nd(y) = (x^9)^1000000000"), COSET_ELIMIT, "10:"},
         {ODE_NETWORK("k = 2", "x y", "x -> y, k/(k - 2)"), COSET_EFORMAT, "division by zero"},

@@ -392,10 +392,11 @@ static void test_hostile_texts(void **state)
     model->header = "a\rbegin model b \n\n /* ";
     model->variables[0].comment = " \r\n y = 1\n z = \x01 ";
     char *text = text_of(model);
-    assert_string_equal(text, "// a begin model b\n//\n//  /*\nbegin model m\n begin init\n"
-                              "  x // y = 1  z =\n end init\n begin ODE\n end ODE\nend model\n");
+    assert_string_equal(text,
+                        "// a begin model b\n//\n//  /*\nbegin model m\n begin init\n"
+                        "  x // y = 1  z = \x01\n end init\n begin ODE\n end ODE\nend model\n");
     ode_model *back = read_back(ctx, text);
-    assert_string_equal(back->variables[0].comment, "y = 1  z =");
+    assert_string_equal(back->variables[0].comment, "y = 1  z = \x01");
     ctx_free(ctx, text);
     model_free(back);
     model->variables[0].comment = " \t\n";
