@@ -59,7 +59,8 @@ static coset_status new_weight(applier *self, int64_t index, tensor **tensor_out
         int64_t below = 1;
         for (int a = out_axis + 1; a < dims.rank; a++)
             if (a != in_axis) below *= dims.dims[a];
-        for (int64_t i = 0; i < total; i++) shift[i / below % width] += at->scale * at->tap_share * sums[i];
+        for (int64_t i = 0; i < total; i++)
+            shift[i / below % width] += at->scale * at->tap_share * sums[i];
     }
     TRY(axis_lift(self->ctx, in_map, &reduced, &lifted));
     TRY(finish(self, old, out_axis, out_map->new_size, in_axis, in_map->new_size, lifted.values,
@@ -328,14 +329,11 @@ done:
 
 /* ---- masks ---- */
 
-static coset_status apply_mask(applier *self, const plan_mask *mask)
+static coset_status apply_mask(applier *self, const plan_mask *mask, int32_t value)
 {
     coset_status status = COSET_OK;
     double *values = NULL;
     tensor *fresh = NULL;
-    int32_t value = -1;
-    for (int64_t v = 0; v < self->graph->n_values && value < 0; v++)
-        if (strcmp(self->graph->values[v].name, mask->weight) == 0) value = (int32_t)v;
     const tensor *old = value >= 0 ? self->out->values[value].constant : NULL;
     if (old == NULL || tensor_elements(old) != mask->elements || !dtype_is_float(old->dtype))
         FAIL(self->ctx, COSET_EARGUMENT, "the plan masks '%s' (%lld elements), which %s has not",
@@ -348,6 +346,21 @@ static coset_status apply_mask(applier *self, const plan_mask *mask)
 done:
     ctx_free(self->ctx, values);
     tensor_release(self->ctx, fresh);
+    return status;
+}
+
+static coset_status apply_masks(applier *self)
+{
+    coset_status status = COSET_OK;
+    name_map names = {0};
+    for (int64_t v = 0; v < self->graph->n_values && self->plan->n_masks > 0; v++)
+        TRY(name_map_set(self->ctx, &names, self->graph->values[v].name, v, NULL));
+    for (int64_t m = 0; m < self->plan->n_masks; m++) {
+        const plan_mask *mask = &self->plan->masks[m];
+        TRY(apply_mask(self, mask, (int32_t)name_map_get(&names, mask->weight, -1)));
+    }
+done:
+    name_map_free(self->ctx, &names);
     return status;
 }
 
@@ -390,7 +403,7 @@ coset_status plan_apply(coset_ctx *ctx, const coset_graph *graph, const graph_fa
     TRY(cut_nodes(&self));
     for (int64_t c = 0; c < groups->n_contractions; c++)
         if (self.shifts[c] != NULL && groups->contractions[c].bias < 0) TRY(add_bias(&self, c));
-    for (int64_t m = 0; m < plan->n_masks; m++) TRY(apply_mask(&self, &plan->masks[m]));
+    TRY(apply_masks(&self));
     TRY(graph_check(ctx, self.out));
     *graph_out = self.out;
     self.out = NULL;

@@ -3,8 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Rates are brought up to date after every step, and exchanges try every group against every other, where
- * there are no more groups than this. */
+#include "lump/rate_heap.h"
+
+/* All rates are brought up to date after every step, and exchanges try every group against every other,
+ * where there are no more groups than this. */
 enum { REFRESH_GROUPS = 256, EXCHANGE_GROUPS = 128 };
 
 int64_t cut_round_up(const cut_space *self, int64_t group, int64_t width)
@@ -73,29 +75,36 @@ static int64_t best_step(const cut_space *self, cost_kind kind, const int64_t *w
 
 /* Narrows groups other than `locked` until the budget is met or nothing is left to narrow. */
 static void greedy(const cut_space *self, cost_kind kind, int64_t budget, int64_t locked,
-                   int64_t *widths, int64_t *cost, int64_t *steps, double *rates)
+                   int64_t *widths, int64_t *cost)
 {
-    for (int64_t g = 0; g < self->n; g++) steps[g] = -1; /* unknown */
     while (*cost > budget) {
-        int64_t best = -1;
+        int64_t best = -1, best_width = 0;
+        double best_rate = 0;
         for (int64_t g = 0; g < self->n; g++) {
-            if (g == locked) steps[g] = 0;
-            if (steps[g] < 0) steps[g] = best_step(self, kind, widths, g, &rates[g]);
-            if (steps[g] > 0 && (best < 0 || rates[g] < rates[best])) best = g;
+            double rate = 0;
+            int64_t step = g == locked ? 0 : best_step(self, kind, widths, g, &rate);
+            if (step == 0 || (best >= 0 && !(rate < best_rate))) continue;
+            best = g;
+            best_width = step;
+            best_rate = rate;
         }
         if (best < 0) return;
-        /* Rates of other groups change with this width; refresh the chosen one before it is used. */
-        steps[best] = best_step(self, kind, widths, best, &rates[best]);
-        bool still = true;
-        for (int64_t g = 0; g < self->n; g++)
-            if (steps[g] > 0 && rates[g] < rates[best]) still = false;
-        if (!still || steps[best] == 0) continue;
-        *cost += cost_change(self->cost, kind, widths, best, steps[best]);
-        widths[best] = steps[best];
-        steps[best] = -1;
-        for (int64_t g = 0; g < self->n; g++)
-            if (self->n <= REFRESH_GROUPS) steps[g] = -1;
+        *cost += cost_change(self->cost, kind, widths, best, best_width);
+        widths[best] = best_width;
     }
+}
+
+/* What widening a group by one step gains per cost, as a rate of which the least is best.
+ * Returns the new width; 0: it is whole, or the budget does not allow it. */
+static int64_t wider_step(const cut_space *self, cost_kind kind, const int64_t *widths, int64_t g,
+                          int64_t left, double *rate_out, int64_t *change_out)
+{
+    if (self->paths[g] == NULL || widths[g] >= self->units[g]) return 0;
+    int64_t wider = cut_round_up(self, g, widths[g] + 1);
+    *change_out = cost_change(self->cost, kind, widths, g, wider);
+    double gain = error_at(self, g, widths[g]) - error_at(self, g, wider);
+    *rate_out = *change_out > 0 ? -gain / (double)*change_out : -(double)INFINITY;
+    return *change_out <= left ? wider : 0;
 }
 
 /* Widens the group that gains most error per cost while the budget allows. */
@@ -104,26 +113,84 @@ static void fill(const cut_space *self, cost_kind kind, int64_t budget, int64_t 
 {
     for (;;) {
         int64_t best = -1, best_width = 0, best_change = 0;
-        double best_gain = 0;
+        double best_rate = 0;
         for (int64_t g = 0; g < self->n; g++) {
-            if (self->paths[g] == NULL || widths[g] >= self->units[g]) continue;
-            int64_t wider = cut_round_up(self, g, widths[g] + 1);
-            int64_t change = cost_change(self->cost, kind, widths, g, wider);
-            double gain = error_at(self, g, widths[g]) - error_at(self, g, wider);
-            if (*cost + change > budget) continue;
-            gain = change > 0 ? gain / (double)change : (double)INFINITY;
-            if (best < 0 || gain > best_gain) {
-                best = g;
-                best_width = wider;
-                best_change = change;
-                best_gain = gain;
-            }
+            double rate = 0;
+            int64_t change = 0,
+                    wider = wider_step(self, kind, widths, g, budget - *cost, &rate, &change);
+            if (wider == 0 || (best >= 0 && !(rate < best_rate))) continue;
+            best = g;
+            best_width = wider;
+            best_change = change;
+            best_rate = rate;
         }
         if (best < 0) return;
         widths[best] = best_width;
         *cost += best_change;
     }
 }
+
+/* ---- many groups ---- */
+
+/* The same as `greedy` where a group's rate is brought up to date only when its turn comes. */
+static void greedy_lazily(const cut_space *self, cost_kind kind, int64_t budget, int64_t *widths,
+                          int64_t *cost, rate_heap *heap)
+{
+    rate_entry at = {0};
+    heap->n = 0;
+    for (at.group = 0; at.group < self->n; at.group++)
+        if (best_step(self, kind, widths, at.group, &at.rate) > 0) rate_heap_push(heap, at);
+    while (*cost > budget && rate_heap_pop(heap, &at)) {
+        int64_t step = best_step(self, kind, widths, at.group, &at.rate);
+        if (step == 0) continue;
+        if (rate_heap_precedes(heap, at)) {
+            *cost += cost_change(self->cost, kind, widths, at.group, step);
+            widths[at.group] = step;
+            if (best_step(self, kind, widths, at.group, &at.rate) == 0) continue;
+        }
+        rate_heap_push(heap, at);
+    }
+}
+
+/* The same as `fill`, likewise. What is too much once is not tried again. */
+static void fill_lazily(const cut_space *self, cost_kind kind, int64_t budget, int64_t *widths,
+                        int64_t *cost, rate_heap *heap)
+{
+    rate_entry at = {0};
+    int64_t change = 0;
+    heap->n = 0;
+    for (at.group = 0; at.group < self->n; at.group++)
+        if (wider_step(self, kind, widths, at.group, budget - *cost, &at.rate, &change) > 0)
+            rate_heap_push(heap, at);
+    while (rate_heap_pop(heap, &at)) {
+        int64_t left = budget - *cost;
+        int64_t wider = wider_step(self, kind, widths, at.group, left, &at.rate, &change);
+        if (wider == 0) continue;
+        if (rate_heap_precedes(heap, at)) {
+            widths[at.group] = wider;
+            *cost += change;
+            if (wider_step(self, kind, widths, at.group, left - change, &at.rate, &change) == 0)
+                continue;
+        }
+        rate_heap_push(heap, at);
+    }
+}
+
+static coset_status cut_many(coset_ctx *ctx, const cut_space *self, cost_kind kind, int64_t budget,
+                             int64_t *widths, bool *reached_out)
+{
+    rate_heap heap = {0};
+    coset_status status = rate_heap_new(ctx, self->n, &heap);
+    if (status != COSET_OK) return status;
+    int64_t cost = cost_of(self->cost, kind, widths);
+    greedy_lazily(self, kind, budget, widths, &cost, &heap);
+    *reached_out = cost <= budget;
+    if (*reached_out) fill_lazily(self, kind, budget, widths, &cost, &heap);
+    rate_heap_free(ctx, &heap);
+    return COSET_OK;
+}
+
+/* ---- few groups: exchanges ---- */
 
 static double total_error(const cut_space *self, const int64_t *widths)
 {
@@ -154,8 +221,7 @@ typedef struct exchanger {
     const cut_space *space;
     cost_kind kind;
     int64_t budget, cost;
-    int64_t *widths, *trial, *steps;
-    double *rates;
+    int64_t *widths, *trial;
 } exchanger;
 
 /* Gives one group another width and lets the others make up for it; keeps what helps. */
@@ -165,7 +231,7 @@ static bool try_width(exchanger *self, int64_t group, int64_t width)
     memcpy(self->trial, self->widths, (size_t)space->n * sizeof *self->trial);
     int64_t cost = self->cost + cost_change(space->cost, self->kind, self->trial, group, width);
     self->trial[group] = width;
-    greedy(space, self->kind, self->budget, group, self->trial, &cost, self->steps, self->rates);
+    greedy(space, self->kind, self->budget, group, self->trial, &cost);
     if (cost > self->budget) return false;
     fill(space, self->kind, self->budget, self->trial, &cost);
     if (total_error(space, self->trial) >= total_error(space, self->widths) * (1 - 1e-9))
@@ -196,23 +262,19 @@ coset_status cut_to_budget(coset_ctx *ctx, const cut_space *self, cost_kind kind
                            int64_t *widths, bool *reached_out)
 {
     coset_status status = COSET_OK;
-    int64_t *steps = NULL, *trial = NULL;
-    double *rates = NULL;
-    TRY(ctx_alloc(ctx, self->n, sizeof *steps, &steps));
-    TRY(ctx_alloc(ctx, self->n, sizeof *trial, &trial));
-    TRY(ctx_alloc(ctx, self->n, sizeof *rates, &rates));
+    int64_t *trial = NULL;
     memcpy(widths, self->units, (size_t)self->n * sizeof *widths);
+    if (self->n > REFRESH_GROUPS) return cut_many(ctx, self, kind, budget, widths, reached_out);
+    TRY(ctx_alloc(ctx, self->n, sizeof *trial, &trial));
     int64_t cost = cost_of(self->cost, kind, widths);
-    greedy(self, kind, budget, -1, widths, &cost, steps, rates);
+    greedy(self, kind, budget, -1, widths, &cost);
     *reached_out = cost <= budget;
     if (*reached_out) {
         fill(self, kind, budget, widths, &cost);
-        exchanger all = {self, kind, budget, cost, widths, trial, steps, rates};
+        exchanger all = {self, kind, budget, cost, widths, trial};
         if (self->n <= EXCHANGE_GROUPS) exchange(&all);
     }
 done:
-    ctx_free(ctx, steps);
     ctx_free(ctx, trial);
-    ctx_free(ctx, rates);
     return status;
 }

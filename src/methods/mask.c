@@ -20,6 +20,7 @@ static int best_first(const void *left, const void *right)
 typedef struct mask_work {
     const method_call *call;
     int64_t *start; /* [n_contractions + 1]; a tensor that is not ranked is empty */
+    int64_t *mask;  /* [n_contractions] its place among the plan's masks */
     ranked_weight *all;
     int64_t total;
 } mask_work;
@@ -27,6 +28,7 @@ typedef struct mask_work {
 static void work_free(mask_work *self)
 {
     ctx_free(self->call->ctx, self->start);
+    ctx_free(self->call->ctx, self->mask);
     ctx_free(self->call->ctx, self->all);
 }
 
@@ -52,15 +54,18 @@ static coset_status work_new(const coset_method *method, const method_call *call
     const graph_groups *groups = call->groups;
     mask_work self = {.call = call};
     double *scores = NULL;
+    bool *seen = NULL;
     *work_out = self;
+    TRY(ctx_alloc(ctx, call->graph->n_values, sizeof *seen, &seen));
     TRY(ctx_alloc(ctx, groups->n_contractions + 1, sizeof *self.start, &self.start));
+    TRY(ctx_alloc(ctx, groups->n_contractions, sizeof *self.mask, &self.mask));
     TRY(ctx_alloc(ctx, groups->n_contractions, sizeof *plan->masks, &plan->masks));
     for (int64_t c = 0; c < groups->n_contractions; c++) {
         int32_t value = groups->contractions[c].weight;
-        bool ranked = allowed[c];
-        for (int64_t b = 0; b < c; b++)
-            if (groups->contractions[b].weight == value) ranked = false;
+        bool ranked = allowed[c] && !seen[value];
+        seen[value] = true;
         self.start[c + 1] = self.start[c];
+        self.mask[c] = plan->n_masks;
         if (!ranked) continue;
         TRY(add_mask(ctx, call->graph, value, plan));
         self.start[c + 1] += plan->masks[plan->n_masks - 1].elements;
@@ -81,22 +86,30 @@ static coset_status work_new(const coset_method *method, const method_call *call
     self = (mask_work){.call = call};
 done:
     ctx_free(ctx, scores);
+    ctx_free(ctx, seen);
     work_free(&self);
     return status;
 }
 
-static uint8_t *keep_at(coset_plan *plan, int64_t position)
+static uint8_t *keep_at(const mask_work *self, coset_plan *plan, int64_t position)
 {
-    int64_t m = 0;
-    while (position >= plan->masks[m].elements) position -= plan->masks[m++].elements;
-    return &plan->masks[m].keep[position];
+    int64_t low = 0, high = self->call->groups->n_contractions; /* start[low] <= position */
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        if (self->start[middle] <= position)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &plan->masks[self->mask[low]].keep[position - self->start[low]];
 }
 
 /* Keeps the best `keep` of items[0..n). */
-static void keep_best(ranked_weight *items, int64_t n, int64_t keep, coset_plan *plan)
+static void keep_best(const mask_work *self, ranked_weight *items, int64_t n, int64_t keep,
+                      coset_plan *plan)
 {
     qsort(items, (size_t)n, sizeof *items, best_first);
-    for (int64_t i = 0; i < n && i < keep; i++) *keep_at(plan, items[i].position) = 1;
+    for (int64_t i = 0; i < n && i < keep; i++) *keep_at(self, plan, items[i].position) = 1;
 }
 
 static int64_t share_of(double share, int64_t n)
@@ -122,9 +135,9 @@ static coset_status cut_rows(mask_work *self, int64_t c, double share, coset_pla
                                                      i * view.in_stride + t * view.tap_stride];
         for (int64_t from = 0; m > 0 && from < width; from += m) {
             int64_t size = width - from < m ? width - from : m;
-            keep_best(row + from, size, call->ranking.pattern_n, plan);
+            keep_best(self, row + from, size, call->ranking.pattern_n, plan);
         }
-        if (m == 0) keep_best(row, width, share_of(share, width), plan);
+        if (m == 0) keep_best(self, row, width, share_of(share, width), plan);
     }
 done:
     ctx_free(call->ctx, row);
@@ -177,10 +190,10 @@ coset_status mask_cut(const coset_method *method, const method_call *call, const
         if (call->ranking.scope == MASK_ROW || call->ranking.pattern_m > 0)
             TRY(cut_rows(&work, c, share, plan));
         else if (call->ranking.scope == MASK_LAYER)
-            keep_best(work.all + work.start[c], n, share_of(share, n), plan);
+            keep_best(&work, work.all + work.start[c], n, share_of(share, n), plan);
     }
     if (call->ranking.scope == MASK_MODEL && call->ranking.pattern_m == 0)
-        keep_best(work.all, work.total, keep_weights, plan);
+        keep_best(&work, work.all, work.total, keep_weights, plan);
 done:
     work_free(&work);
     return status;
@@ -198,7 +211,7 @@ coset_status mask_cut_height(const coset_method *method, const method_call *call
         for (int64_t i = work.start[c]; i < work.start[c + 1]; i++)
             mean += work.all[i].score / (double)n;
         for (int64_t i = work.start[c]; i < work.start[c + 1]; i++)
-            *keep_at(plan, i) = work.all[i].score >= eps * mean;
+            *keep_at(&work, plan, i) = work.all[i].score >= eps * mean;
     }
 done:
     work_free(&work);

@@ -189,6 +189,7 @@ static coset_status cut_masks(search *self, coset_rule rule, double value, int64
     const method_call *call = request->call;
     coset_graph_size size;
     int64_t weights = 0;
+    bool *seen = NULL;
     *reached_out = true;
     if (rule == COSET_RULE_MACS)
         FAIL(self->ctx, COSET_EARGUMENT,
@@ -200,12 +201,12 @@ static coset_status cut_masks(search *self, coset_rule rule, double value, int64
         goto done;
     }
     TRY(coset_graph_measure(self->ctx, call->graph, &size));
+    TRY(ctx_alloc(self->ctx, call->graph->n_values, sizeof *seen, &seen));
     for (int64_t c = 0; c < call->groups->n_contractions; c++) {
         int32_t weight = call->groups->contractions[c].weight;
-        bool first = request->allowed_weights[c];
-        for (int64_t b = 0; b < c; b++)
-            first = first && call->groups->contractions[b].weight != weight;
-        if (first) weights += tensor_elements(call->graph->values[weight].constant);
+        if (request->allowed_weights[c] && !seen[weight])
+            weights += tensor_elements(call->graph->values[weight].constant);
+        seen[weight] = true;
     }
     int64_t others = size.params - weights;
     int64_t keep = rule == COSET_RULE_RATIO ? llround(value * (double)weights) : budget - others;
@@ -217,6 +218,7 @@ static coset_status cut_masks(search *self, coset_rule rule, double value, int64
     double share = weights > 0 ? (double)keep / (double)weights : 1;
     TRY(mask_cut(request->method, call, request->allowed_weights, keep, share, plan));
 done:
+    ctx_free(self->ctx, seen);
     return status;
 }
 

@@ -356,6 +356,108 @@ static void paths_without_errors(void **state)
     chain_end(&self);
 }
 
+/* ---- many groups ------------------------------------------------------------------------------------ */
+
+/* A chain of so many layers of up to 6 units; a rule that looks at all groups in every step would run for
+ * hours. */
+enum { MANY = 20000 };
+
+typedef struct many {
+    builder b;
+    studied studied;
+    cost_model *cost;
+    path **paths;
+    int64_t *units, *widths;
+} many;
+
+static many many_new(uint64_t seed)
+{
+    many self = {.b = build_start(ctx, 13)};
+    rng random = rng_seed(seed, 5);
+    float weights[64] = {0};
+    char name[16], dims[32];
+    int64_t before = 5;
+    self.paths = calloc(MANY + 1, sizeof *self.paths);
+    self.units = calloc(MANY + 1, sizeof *self.units);
+    self.widths = calloc(MANY + 1, sizeof *self.widths);
+    assert_true(self.paths != NULL && self.units != NULL && self.widths != NULL);
+    int32_t h = build_input(&self.b, "x", COSET_F32, "1 5");
+    for (int l = 0; l <= MANY; l++) {
+        int64_t width = self.units[l] = l < MANY ? 2 + rng_below(&random, 5) : 2;
+        snprintf(name, sizeof name, "w%d", l);
+        snprintf(dims, sizeof dims, "%d %d", (int)before, (int)width);
+        int32_t w = build_constant(&self.b, name, COSET_F32, dims, weights);
+        snprintf(name, sizeof name, "y%d", l);
+        h = build_op(&self.b, "MatMul", h, w, name);
+        before = width;
+        if (l < MANY) random_path(&random, width, &self.paths[l]);
+    }
+    build_output(&self.b, h);
+    self.studied = study(ctx, build_finish(&self.b));
+    assert_true(self.studied.groups->n == MANY + 1);
+    study_expect(ctx, cost_model_new(ctx, self.b.graph, self.studied.facts, self.studied.groups,
+                                     &self.cost));
+    return self;
+}
+
+static void many_end(many *self)
+{
+    for (int l = 0; l < MANY; l++) path_free(ctx, self->paths[l]);
+    free(self->paths);
+    free(self->units);
+    free(self->widths);
+    cost_model_free(ctx, self->cost);
+    study_end(&self->studied);
+    coset_graph_free(ctx, self->b.graph);
+}
+
+/* Narrowing at random until the budget is met: what the rule has to beat by far. */
+static double random_error(const cut_space *space, cost_kind kind, int64_t budget, int64_t *widths)
+{
+    rng random = rng_seed(1, 6);
+    memcpy(widths, space->units, (size_t)space->n * sizeof *widths);
+    int64_t cost = cost_of(space->cost, kind, widths);
+    while (cost > budget) {
+        int64_t g = rng_below(&random, space->n - 1),
+                width = cut_round_down(space, g, widths[g] - 1);
+        if (width >= widths[g]) continue;
+        cost += cost_change(space->cost, kind, widths, g, width);
+        widths[g] = width;
+    }
+    return error_of(space, widths);
+}
+
+static void budgets_of_many_groups(void **state)
+{
+    (void)state;
+    many self = many_new(3);
+    for (int step = 0; step < 6; step++) {
+        cost_kind kind = step % 2 ? COST_PARAMS : COST_MACS;
+        cut_space space = {MANY + 1, self.units, (const path *const *)self.paths, self.cost,
+                           1 + step / 4};
+        int64_t most = cost_of(self.cost, kind, self.units), budget = most * (9 - step) / 10;
+        bool reached = false;
+        double chance = random_error(&space, kind, budget, self.widths);
+        study_expect(ctx, cut_to_budget(ctx, &space, kind, budget, self.widths, &reached));
+        assert_true(reached);
+        expect_allowed(&space, self.widths);
+        int64_t cost = cost_of(self.cost, kind, self.widths);
+        assert_true(cost <= budget);
+        assert_true(error_of(&space, self.widths) < 0.7 * chance);
+        for (int64_t g = 0; g < MANY; g++) { /* nothing that fits is left */
+            int64_t wider = cut_round_up(&space, g, self.widths[g] + 1);
+            if (self.widths[g] < self.units[g])
+                assert_true(cost + cost_change(self.cost, kind, self.widths, g, wider) > budget);
+        }
+    }
+    bool reached = true;
+    cut_space space = {MANY + 1, self.units, (const path *const *)self.paths, self.cost, 1};
+    study_expect(ctx, cut_to_budget(ctx, &space, COST_MACS, 1, self.widths, &reached));
+    assert_false(reached);
+    for (int64_t g = 0; g < MANY; g++) assert_true(self.widths[g] == 1);
+    many_end(&self);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +466,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(heights_and_ratios, start, end),
         cmocka_unit_test_setup_teardown(rounding, start, end),
         cmocka_unit_test_setup_teardown(paths_without_errors, start, end),
+        cmocka_unit_test_setup_teardown(budgets_of_many_groups, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
