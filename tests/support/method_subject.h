@@ -83,8 +83,8 @@ static inline float factor_of(plant kind, int index)
 /* Planted duplicates: 4 of the first layer, 3 of the second. */
 enum { PLANTED_FIRST = 4, PLANTED_SECOND = 3 };
 
-static inline int32_t layer(builder *b, rng *random, int32_t x, int64_t in, int64_t n, plant kind,
-                            const char *name)
+static inline int32_t subject_layer(builder *b, rng *random, int32_t x, int64_t in, int64_t n,
+                                    plant kind, const char *name)
 {
     float w[16 * 16], bias[16];
     char text[32], dims[32];
@@ -112,10 +112,11 @@ static inline builder network(const char *activation, plant kind, uint64_t seed)
     builder b = build_start(ctx, 13);
     rng random = rng_seed(seed, 2);
     int32_t x = build_input(&b, "x", COSET_F32, "1 5");
-    int32_t h =
-        build_op(&b, activation, layer(&b, &random, x, INPUTS, FIRST, kind, "z1"), -1, "h1");
-    h = build_op(&b, activation, layer(&b, &random, h, FIRST, SECOND, kind, "z2"), -1, "h2");
-    build_output(&b, layer(&b, &random, h, SECOND, OUTPUTS, PLANT_NONE, "y"));
+    int32_t h = build_op(&b, activation, subject_layer(&b, &random, x, INPUTS, FIRST, kind, "z1"),
+                         -1, "h1");
+    h = build_op(&b, activation, subject_layer(&b, &random, h, FIRST, SECOND, kind, "z2"), -1,
+                 "h2");
+    build_output(&b, subject_layer(&b, &random, h, SECOND, OUTPUTS, PLANT_NONE, "y"));
     build_finish(&b);
     return b;
 }
