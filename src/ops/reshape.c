@@ -117,16 +117,37 @@ static coset_status unsupported(const op_cut *call, const char *why)
     return node_fail(call->at.ctx, call->at.node, COSET_EUNSUPPORTED, "%s", why);
 }
 
+/* Which entries of a computed target are the same for every input (bit a: entry a): those that a Concat
+ * takes from stored constants. Its other inputs are single dimensions, if the numbers add up so. */
+static unsigned fixed_entries(const op_cut *call, int rank)
+{
+    const coset_graph *graph = call->graph;
+    int32_t producer = graph->values[call->at.node->inputs[1]].producer;
+    if (producer < 0 || strcmp(graph->nodes[producer].op_type, "Concat") != 0) return 0;
+    const graph_node *joint = &graph->nodes[producer];
+    unsigned fixed = 0;
+    int64_t at = 0;
+    for (int32_t i = 0; i < joint->n_inputs && at < rank; i++) {
+        const tensor *stored =
+            joint->inputs[i] >= 0 ? graph->values[joint->inputs[i]].constant : NULL;
+        int64_t n = stored != NULL ? tensor_elements(stored) : 1;
+        for (int64_t e = at; stored != NULL && e < at + n && e < rank; e++) fixed |= 1U << e;
+        at += n;
+    }
+    return at == rank ? fixed : 0;
+}
+
 /* The target of a cut whose entries the model computes: entries that are not cut may depend on the
  * batch, so they are said relative to the input where possible. */
 static coset_status relative_target(const op_cut *call, int64_t *target, int rank)
 {
     const shape *from = &call->in[0].shape, *to = &call->out[0].shape;
+    const unsigned fixed = fixed_entries(call, rank);
     int open = -1;
     for (int a = 0; a < rank; a++)
         if (target[a] == -1) open = a;
     for (int a = 0; a < rank; a++) {
-        if (call->keep_out[0].index[a] != NULL || target[a] == -1) continue;
+        if (call->keep_out[0].index[a] != NULL || target[a] == -1 || (fixed >> a & 1)) continue;
         bool copied = !allows_zero(&call->at) && a < from->rank && from->dims[a] == to->dims[a] &&
                       call->keep_in[0].index[a] == NULL;
         if (copied) {

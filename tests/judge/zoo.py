@@ -5,6 +5,7 @@ Each function adds one kind; `every()` gives them as Specimen: a model, arrays f
 """
 
 import collections
+import pathlib
 
 import numpy as np
 import onnx
@@ -352,6 +353,19 @@ def random_graphs():
             x = net.op(str(rng.choice(["Relu", "Relu", "Tanh", "Sigmoid", "LeakyRelu", "Identity"])), x)
             seen.append((x, width))
         yield net.finish(net.gemm(seen[-1][0], seen[-1][1], 3))
+
+
+@kind
+def architectures():
+    """The small networks of tests/contract/architectures."""
+    folder = pathlib.Path(__file__).parent.parent / "contract" / "architectures"
+    for path in sorted(folder.glob("*.onnx")):
+        model = onnx.load(path)
+        rng = np.random.default_rng(0)
+        feed = {value.name: rng.normal(size=[dim.dim_value or ROWS for dim in value.type.tensor_type.shape.dim])
+                .astype(F32) for value in model.graph.input}
+        (_, first), *more = feed.items()
+        yield Specimen(f"net_{path.stem}", model, feed, None if more else rng.normal(size=first.shape), {"few"})
 
 
 def with_inputs(specimen):
