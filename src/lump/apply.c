@@ -290,7 +290,7 @@ static coset_status check_node(void *user, int32_t id, const fact *out)
         TRY(keep_of(self, node->outputs[i], &keep, &cut));
         for (int a = 0; a < wanted.rank; a++)
             if (keep.index[a] != NULL) wanted.dims[a] = keep.count[a];
-        for (int a = 0; a < wanted.rank; a++) ctx_free(self->ctx, (void *)keep.index[a]);
+        for (int a = 0; a < TENSOR_MAX_RANK; a++) ctx_free(self->ctx, (void *)keep.index[a]);
         keep = (axis_keep){{NULL}, {0}};
         bool fits = !cut || wanted.rank == out[i].shape.rank;
         for (int a = 0; fits && cut && a < wanted.rank; a++)
