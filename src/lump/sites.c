@@ -30,27 +30,24 @@ static int64_t feature_of(const group_slot *member, int64_t size, int64_t unit, 
     return p / member->repeats * size + member->index[unit * member->repeats + p % member->repeats];
 }
 
-/* Covariance and mean of the group's units in the input of a contraction, summed over occurrences.
- *   size  of the weight's input axis */
-static coset_status restrict_moments(coset_ctx *ctx, const moments *all, const group_slot *member,
-                                     int64_t size, int64_t n, site *at)
+/* A block of a group in the input of a contraction, as its slot lists it. The index is owned by the caller. */
+static coset_status block_of_slot(coset_ctx *ctx, const graph_groups *groups, const contraction *to,
+                                  const group_slot *member, int32_t group, unit_block *block_out)
 {
-    coset_status status = COSET_OK;
-    double *full = NULL;
-    int64_t repeats = member->repeats * (all->n / size);
-    TRY(ctx_alloc_raw(ctx, all->n * all->n, sizeof *full, &full));
-    moments_covariance(all, full);
-    for (int64_t p = 0; p < repeats; p++)
-        for (int64_t i = 0; i < n; i++) {
-            int64_t here = feature_of(member, size, i, p);
-            const double *row = full + here * all->n;
-            at->mean[i] += all->mean[here] / (double)repeats;
-            for (int64_t j = 0; j < n; j++)
-                at->covariance[i * n + j] += row[feature_of(member, size, j, p)];
-        }
-done:
-    ctx_free(ctx, full);
-    return status;
+    int64_t size = groups->slots[to->in_slot].size, n = groups->groups[group].n;
+    unit_block block = {.value = to->input,
+                        .group = group,
+                        .axis = to->input_axis,
+                        .n = n,
+                        .repeats = member->repeats * to->groups,
+                        .width = size * to->groups};
+    coset_status status = ctx_alloc_raw(ctx, n * block.repeats, sizeof *block.index, &block.index);
+    if (status != COSET_OK) return status;
+    for (int64_t u = 0; u < n; u++)
+        for (int64_t p = 0; p < block.repeats; p++)
+            block.index[u * block.repeats + p] = feature_of(member, size, u, p);
+    *block_out = block;
+    return COSET_OK;
 }
 
 coset_status group_incoming(coset_ctx *ctx, const coset_graph *graph, const graph_groups *groups,
@@ -93,29 +90,34 @@ done:
     return status;
 }
 
-/* at->weight += the group's part of M of one consumer, occurrences summed. */
+/* at->weight += M of one consumer. */
 static coset_status add_consumer(coset_ctx *ctx, const coset_graph *graph,
                                  const graph_groups *groups, int64_t c, const calibration *stats,
-                                 const group_slot *member, site *at, int64_t n)
+                                 const group_slot *member, int32_t group, site *at)
 {
     coset_status status = COSET_OK;
-    double *own = NULL;
-    const double *metric = stats != NULL ? stats->metric[c] : NULL;
-    const contraction *to = &groups->contractions[c];
-    int64_t size = groups->slots[to->in_slot].size, width = size * to->groups;
-    if (metric == NULL) {
-        TRY(contraction_metric(ctx, graph, groups, c, NULL, &own));
-        metric = own;
+    int32_t value = groups->contractions[c].input;
+    int64_t n = groups->groups[group].n;
+    int64_t block = stats != NULL ? unit_block_find(stats->blocks, value, group) : -1;
+    const output_cost alike = {.variance = 1};
+    unit_block own = {.index = NULL};
+    const double *known = block >= 0 ? calibration_metric(stats, c, block) : NULL;
+    if (known != NULL) {
+        for (int64_t i = 0; i < n * n; i++) at->weight[i] += known[i];
+        return COSET_OK;
     }
-    for (int64_t p = 0; p < member->repeats * to->groups; p++)
-        for (int64_t i = 0; i < n; i++) {
-            const double *row = metric + feature_of(member, size, i, p) * width;
-            for (int64_t j = 0; j < n; j++)
-                at->weight[i * n + j] += row[feature_of(member, size, j, p)];
-        }
+    TRY(block_of_slot(ctx, groups, &groups->contractions[c], member, group, &own));
+    TRY(contraction_metric(ctx, graph, groups, c, &own, &alike, at->weight));
 done:
-    ctx_free(ctx, own);
+    ctx_free(ctx, own.index);
     return status;
+}
+
+/* Second moments of a group in a value; NULL: not known. */
+static const moments *known_units(const calibration *stats, int32_t value, int32_t group)
+{
+    int64_t block = stats != NULL ? unit_block_find(stats->blocks, value, group) : -1;
+    return block >= 0 ? stats->units[block] : NULL;
 }
 
 /* The site at which the first of the group's slots from `first` on is read. */
@@ -127,13 +129,13 @@ static coset_status fill_site(coset_ctx *ctx, const coset_graph *graph, const gr
     int64_t n = group->n, width = 0;
     double *rows = NULL;
     at->value = groups->contractions[groups->contraction_of[group->slots[first].slot]].input;
-    const moments *known = stats != NULL ? stats->of_value[at->value] : NULL;
+    const moments *known = known_units(stats, at->value, (int32_t)g);
     TRY(ctx_alloc(ctx, n * n, sizeof *at->covariance, &at->covariance));
     TRY(ctx_alloc(ctx, n * n, sizeof *at->weight, &at->weight));
     TRY(ctx_alloc(ctx, n, sizeof *at->mean, &at->mean));
     if (known != NULL) {
-        int64_t size = groups->slots[group->slots[first].slot].size;
-        TRY(restrict_moments(ctx, known, &group->slots[first], size, n, at));
+        moments_covariance(known, at->covariance);
+        memcpy(at->mean, known->mean, (size_t)n * sizeof *at->mean);
     } else {
         TRY(group_incoming(ctx, graph, groups, g, &rows, &width));
         gemm_f64(ctx, false, true, n, n, width, 1, rows, width, rows, width, 0, at->covariance, n);
@@ -142,7 +144,7 @@ static coset_status fill_site(coset_ctx *ctx, const coset_graph *graph, const gr
         const contraction *to = through(groups, &group->slots[s], SLOT_CONSUMER);
         if (to != NULL && to->input == at->value)
             TRY(add_consumer(ctx, graph, groups, to - groups->contractions, stats, &group->slots[s],
-                             at, n));
+                             (int32_t)g, at));
     }
     if (known == NULL) {
         double power = inner_product(at->weight, at->covariance, n * n);

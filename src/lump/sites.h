@@ -3,36 +3,52 @@
 #ifndef COSET_LUMP_SITES_H
 #define COSET_LUMP_SITES_H
 
-#include "graph/groups.h"
+#include "lump/block.h"
 #include "lump/lumping.h"
 #include "stats/collect.h"
 
-/* Moments of every activation that a contraction reads, and what errors there cost.
+/* Second moments of the units of every group where a contraction reads them, and what errors there cost.
  *
  * The cost of an error d of a contraction's input is d^T M d, relative to the variance of the model's
- * output: M = W^T A W with A = I / var at the last contraction and A = E[s s^T] * M' (elementwise)
- * further up, M' that of the contractions that read the unit and s the slopes of the activation. This is
- * the mean Gauss-Newton matrix E[J^T J] with slopes independent of what follows; it needs moments
- * only. Where the function between two contractions is not one known scalar function, A = I / var of
- * the contraction's own output: the error it passes on counts relative to that output.
- * Source: ours; METHODS.md section 5 has A = I / var everywhere. */
+ * output: M = W^T A W, summed over taps, with A the cost of an error of the contraction's output. A goes
+ * back through the graph from its outputs, where it is I / variance, and is the sum of what all readers of a
+ * value make of it (lump/flow.h): E[s s^T] * A (elementwise) in front of an activation with slopes s, A in
+ * front of a sum, M in front of a contraction, and so on. This is the mean Gauss-Newton matrix E[J^T J] with
+ * slopes independent of what follows, and errors of different taps and places of each other; it needs
+ * moments only. In front of an operator without a rule A = I / variance of the value: the error counts
+ * relative to that.
+ * Source: ours; METHODS.md section 5 has A = I / variance of the next layer's output everywhere. */
 typedef struct calibration {
     int64_t n_values, n_contractions;
-    moments **of_value; /* [n_values] second moments along the contraction's input axis; NULL for
-                           values that no contraction reads */
-    moments **slopes;   /* [n_values] the same of the activation's slopes there; NULL: not known */
-    double **metric;    /* [n_contractions] M (n_in, n_in) */
+    moments **
+        of_value; /* [n_values] of every feature of values that contractions read, and of others where
+                            they are needed, without second moments; NULL: not collected */
+    unit_blocks *blocks; /* where units lie */
+    moments **units; /* [blocks->n] second moments of the units, every place being a sample, where a
+                            contraction reads a group that can be cut; NULL: elsewhere */
+    int64_t *metric_first; /* [n_contractions + 1] a contraction's part of metric */
+    double **metric; /* M (units, units) for every contraction and block of its input; NULL: of a
+                              frozen group */
     int64_t samples;
 } calibration;
 
-/* Runs the model once over the source. Errors: those of stats_collect. Cost: one forward run, n^2 flops
- * a sample and O(n_out n_in (n_out + n_in)) flops for every contraction. */
+/* All matrices of a calibration together take no more than this many bytes. */
+#define CALIBRATION_BYTES ((int64_t)2 << 30)
+
+/* Runs the model once over the source.
+ * Errors: those of stats_collect; COSET_ELIMIT naming the value whose group needs most where the moments of
+ * all groups would take more than CALIBRATION_BYTES.
+ * Memory: three (n, n) matrices of doubles for every value through which contractions read a group of n
+ * units, however many places of the value a unit takes up. Cost: one forward run, n^2 flops a sample and
+ * place, and O(n_out n_in (n_out + n_in)) flops for every tap of a contraction. */
 COSET_MUST_USE coset_status calibration_collect(coset_ctx *ctx, const coset_graph *graph,
                                                 const graph_groups *groups,
                                                 const batch_source *source,
                                                 const shape *sample_shapes,
                                                 calibration **calibration_out);
 void calibration_free(coset_ctx *ctx, calibration *self);
+/* M of a contraction for a block of its input, by its index in blocks; NULL: not there. */
+const double *calibration_metric(const calibration *self, int64_t c, int64_t block);
 
 /* Incoming weights of every unit of a group, biases included: rows (n, width), owned by the caller;
  * width is the sum over producing contractions of inputs x taps x occurrences, plus one for each bias.
@@ -41,13 +57,13 @@ COSET_MUST_USE coset_status group_incoming(coset_ctx *ctx, const coset_graph *gr
                                            const graph_groups *groups, int64_t group,
                                            double **rows_out, int64_t *width_out);
 
-/* One activation value through which contractions read a group: covariance of its units there (taps
- * and occurrences summed) and the weight that errors have there: M of the contractions (calibration), or
+/* One activation value through which contractions read a group: covariance of its units there (the mean
+ * over places) and the weight that errors have there: M of the contractions (calibration), or
  * without data W^T W / trace(W^T W G). */
 typedef struct site {
     int32_t value;
     double *covariance; /* (n, n) */
-    double *mean;       /* (n) mean over occurrences */
+    double *mean;       /* (n) mean over places */
     double *weight;     /* (n, n) M */
 } site;
 

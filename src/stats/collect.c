@@ -124,7 +124,8 @@ static coset_status make_results(collector *self)
         stats_moments *item = &job->moments[k];
         int64_t n = 0;
         TRY(feature_count(self, &item->of, &n));
-        TRY(moments_new(self->ctx, n, item->second, &item->result));
+        TRY(moments_new(self->ctx, item->index != NULL ? item->units : n, item->second,
+                        &item->result));
     }
     for (int64_t k = 0; k < job->n_cross; k++) {
         stats_cross *item = &job->cross[k];
@@ -154,6 +155,11 @@ static coset_status add_samples(collector *self, int64_t count)
         if (status != COSET_OK) return status;
         x.map = item->map;
         x.parameter = item->parameter;
+        if (item->index != NULL) {
+            x.index = item->index;
+            x.features = item->units;
+            x.repeats = item->repeats;
+        }
         status = moments_add(self->ctx, item->result, &x);
         if (status != COSET_OK)
             return ctx_fail_in(self->ctx, status, "value '%s'", value_name(job, &item->of));

@@ -50,14 +50,14 @@ done:
 coset_status cross_moments_add(coset_ctx *ctx, cross_moments *self, const moments_view *x,
                                const moments_view *y)
 {
-    int64_t samples = x->outer * x->inner;
+    int64_t samples = moments_view_samples(x);
     if (x->features != self->n || y->features != self->m)
         return ctx_fail(
             ctx, COSET_EARGUMENT, "samples have %lld and %lld features instead of %lld and %lld",
             (long long)x->features, (long long)y->features, (long long)self->n, (long long)self->m);
-    if (samples != y->outer * y->inner)
+    if (samples != moments_view_samples(y))
         return ctx_fail(ctx, COSET_EARGUMENT, "%lld samples of x, but %lld of y",
-                        (long long)samples, (long long)(y->outer * y->inner));
+                        (long long)samples, (long long)moments_view_samples(y));
     for (int64_t first = 0; first < samples;) {
         int64_t room = MOMENTS_BLOCK - self->buffered;
         int64_t take = samples - first < room ? samples - first : room;

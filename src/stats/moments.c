@@ -72,7 +72,7 @@ static coset_status fold(coset_ctx *ctx, moments *self)
 
 coset_status moments_add(coset_ctx *ctx, moments *self, const moments_view *view)
 {
-    int64_t samples = view->outer * view->inner;
+    int64_t samples = moments_view_samples(view);
     if (view->features != self->n)
         return ctx_fail(ctx, COSET_EARGUMENT, "samples have %lld features instead of %lld",
                         (long long)view->features, (long long)self->n);

@@ -18,10 +18,14 @@ enum { MOMENTS_BLOCK = 256 };
 typedef float (*moments_map)(float value, float parameter);
 
 /* A tensor seen as samples x features: element (o, j, i) of [outer, features, inner] is feature j of
- * sample o * inner + i. Values are borrowed. */
+ * sample o * inner + i. Values are borrowed.
+ * With an index, features are units that lie at `repeats` places of an axis of `width` each: element
+ * (o, index[j * repeats + p], i) of [outer, width, inner] is unit j of sample (o * inner + i) * repeats + p. */
 typedef struct moments_view {
     const float *values;
     int64_t outer, features, inner;
+    const int64_t *index; /* [features, repeats]; NULL: none */
+    int64_t repeats, width; /* of the index */
     moments_map map; /* applied to every value first; NULL: none */
     float parameter; /* of map */
 } moments_view;
@@ -32,6 +36,7 @@ typedef struct moments_view {
  * not hold floats. */
 COSET_MUST_USE coset_status moments_view_of(coset_ctx *ctx, const array *values, int axis,
                                             moments_view *view_out);
+int64_t moments_view_samples(const moments_view *self);
 
 /* Of one value with n features. Fields are valid after moments_finish. */
 typedef struct moments {

@@ -14,24 +14,32 @@ coset_status moments_view_of(coset_ctx *ctx, const array *values, int axis, mome
     if (at < 0 || at >= rank)
         return ctx_fail(ctx, COSET_EARGUMENT, "a value of shape %s has no axis %d",
                         shape_text(&values->shape, text, sizeof text), axis);
-    *view_out = (moments_view){values->f,
-                               shape_product(&values->shape, 0, at),
-                               values->shape.dims[at],
-                               shape_product(&values->shape, at + 1, rank),
-                               NULL,
-                               0};
+    int64_t features = values->shape.dims[at];
+    *view_out = (moments_view){.values = values->f,
+                               .outer = shape_product(&values->shape, 0, at),
+                               .features = features,
+                               .inner = shape_product(&values->shape, at + 1, rank),
+                               .width = features};
     return COSET_OK;
+}
+
+int64_t moments_view_samples(const moments_view *self)
+{
+    return self->outer * self->inner * (self->index != NULL ? self->repeats : 1);
 }
 
 void rows_fill(const moments_view *view, int64_t first, int64_t count, double *rows_out)
 {
     int64_t n = view->features, inner = view->inner;
+    int64_t repeats = view->index != NULL ? view->repeats : 1;
+    int64_t width = view->index != NULL ? view->width : n;
     for (int64_t r = 0; r < count; r++) {
-        int64_t sample = first + r;
-        const float *from = view->values + sample / inner * n * inner + sample % inner;
+        int64_t sample = (first + r) / repeats, p = (first + r) % repeats;
+        const float *from = view->values + sample / inner * width * inner + sample % inner;
         double *to = rows_out + r * n;
         for (int64_t j = 0; j < n; j++) {
-            float value = from[j * inner];
+            int64_t place = view->index != NULL ? view->index[j * repeats + p] : j;
+            float value = from[place * inner];
             to[j] = (double)(view->map != NULL ? view->map(value, view->parameter) : value);
         }
     }
