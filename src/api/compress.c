@@ -1,6 +1,7 @@
 /* coset_compress: a job, its outcome, and the report on both. */
 #include <math.h>
 
+#include "api/branches.h"
 #include "api/eval.h"
 #include "api/job.h"
 #include "report/report.h"
@@ -95,6 +96,7 @@ static coset_status make_report(job *self, const outcome *at, double start,
     TRY(report_size(ctx, root, "compressed", &after));
     TRY(report_quality(self, report, at->graph));
     TRY(report_groups(self, report, at->plan));
+    TRY(branches_report(ctx, self->graph, root));
     if (self->n_variants > 1)
         TRY(report_text(ctx, root, "variant", self->method->variants[at->variant]));
     TRY(report_list(ctx, root, "stages", &stages));

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/branches.h"
+#include "graph/prepare.h"
 #include "lump/plan.h"
 #include "report/report.h"
 
@@ -120,15 +122,6 @@ static const char *function_name(unit_function function)
     return "";
 }
 
-/* A node's name, or for one without, that of its first output. */
-static const char *node_name(const coset_graph *graph, const graph_node *node)
-{
-    if (node->name[0] != '\0') return node->name;
-    for (int32_t o = 0; o < node->n_outputs; o++)
-        if (node->outputs[o] >= 0) return graph->values[node->outputs[o]].name;
-    return node->op_type;
-}
-
 /* Nodes whose weights make the units, each once: the slots of a node follow each other. */
 static coset_status add_producers(coset_ctx *ctx, const coset_graph *graph,
                                   const graph_groups *groups, const unit_group *group,
@@ -141,7 +134,7 @@ static coset_status add_producers(coset_ctx *ctx, const coset_graph *graph,
     for (int32_t s = 0; s < group->n_slots; s++) {
         int32_t node = groups->slots[group->slots[s].slot].node;
         if (group->slots[s].role != SLOT_PRODUCER || node == last) continue;
-        TRY(report_add_text(ctx, list, node_name(graph, &graph->nodes[node])));
+        TRY(report_add_text(ctx, list, node_label(graph, &graph->nodes[node])));
         last = node;
     }
 done:
@@ -181,7 +174,7 @@ static coset_status add_group(coset_ctx *ctx, const coset_graph *graph, const gr
         const graph_node *node = group->frozen_by >= 0 ? &graph->nodes[group->frozen_by] : NULL;
         TRY(plan_reason(ctx, graph, group, &reason));
         TRY(report_text(ctx, row, "reason", reason));
-        TRY(report_text(ctx, row, "node", node != NULL ? node_name(graph, node) : NULL));
+        TRY(report_text(ctx, row, "node", node != NULL ? node_label(graph, node) : NULL));
         TRY(report_text(ctx, row, "op", node != NULL ? node->op_type : NULL));
     }
     TRY(report_text(ctx, row, "function", function_name(group->function)));
@@ -192,12 +185,16 @@ done:
     return status;
 }
 
+/* Those that compress would find. */
 static coset_status add_groups(coset_ctx *ctx, const coset_graph *graph, report_node *root)
 {
     coset_status status = COSET_OK;
     graph_facts *facts = NULL;
     graph_groups *groups = NULL;
     report_node *list = NULL;
+    coset_graph *prepared = NULL;
+    TRY(graph_prepare(ctx, graph, &prepared));
+    if (prepared != NULL) graph = prepared;
     TRY(graph_infer(ctx, graph, NULL, &facts));
     TRY(groups_find(ctx, graph, facts, &groups));
     TRY(report_list(ctx, root, "groups", &list));
@@ -206,6 +203,7 @@ static coset_status add_groups(coset_ctx *ctx, const coset_graph *graph, report_
 done:
     groups_free(ctx, groups);
     graph_facts_free(ctx, facts);
+    coset_graph_free(ctx, prepared);
     return status;
 }
 
@@ -219,6 +217,7 @@ coset_status coset_inspect(coset_ctx *ctx, const coset_graph *graph, coset_repor
     TRY(add_model(ctx, graph, report_root(report)));
     TRY(add_operators(ctx, graph, report_root(report)));
     TRY(add_groups(ctx, graph, report_root(report)));
+    TRY(branches_report(ctx, graph, report_root(report)));
     *report_out = report;
     report = NULL;
 done:

@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "graph/fold.h"
-#include "graph/fold_batchnorm.h"
+#include "graph/prepare.h"
 
 void job_free(job *self)
 {
@@ -93,21 +92,14 @@ static coset_status compile(coset_ctx *ctx, const char *flag, const char *patter
     return ctx_fail(ctx, COSET_EARGUMENT, "--%s '%s': %s", flag, pattern, reason);
 }
 
-/* What reports call a node: its name, or that of what it gives. */
-static const char *name_of(const coset_graph *graph, int32_t node)
-{
-    const graph_node *at = &graph->nodes[node];
-    if (at->name[0] != '\0' || at->n_outputs == 0 || at->outputs[0] < 0) return at->name;
-    return graph->values[at->outputs[0]].name;
-}
-
 /* True if a producing node of the group matches. */
 static bool matches(const job *self, const unit_group *group, const regex_t *pattern)
 {
     for (int32_t s = 0; s < group->n_slots; s++) {
         if (group->slots[s].role != SLOT_PRODUCER) continue;
         int32_t node = self->groups->slots[group->slots[s].slot].node;
-        if (regexec(pattern, name_of(self->graph, node), 0, NULL, 0) == 0) return true;
+        if (regexec(pattern, node_label(self->graph, &self->graph->nodes[node]), 0, NULL, 0) == 0)
+            return true;
     }
     return false;
 }
@@ -140,7 +132,8 @@ static coset_status read_filters(job *self)
         self->allowed[g] = self->refused[g] == NULL;
     }
     for (int64_t c = 0; c < self->groups->n_contractions; c++) {
-        const char *name = name_of(self->graph, self->groups->contractions[c].node);
+        const graph_node *node = &self->graph->nodes[self->groups->contractions[c].node];
+        const char *name = node_label(self->graph, node);
         /* A mask keeps no copy of the weight for a graph output that shows it. */
         self->allowed_weights[c] =
             !self->graph->values[self->groups->contractions[c].weight].is_output &&
@@ -230,21 +223,6 @@ done:
     return status;
 }
 
-/* What is cut: computed weights are constants, and BatchNormalizations part of the layers in front of them. */
-static coset_status fold_graph(job *self)
-{
-    coset_status status = COSET_OK;
-    coset_graph *folded = NULL;
-    TRY(graph_fold(self->ctx, self->graph, &self->folded));
-    if (self->folded != NULL) self->graph = self->folded;
-    TRY(graph_fold_batchnorm(self->ctx, self->graph, &folded));
-    if (folded == NULL) goto done;
-    coset_graph_free(self->ctx, self->folded);
-    self->graph = self->folded = folded;
-done:
-    return status;
-}
-
 coset_status job_prepare(job *self)
 {
     coset_status status = COSET_OK;
@@ -253,7 +231,14 @@ coset_status job_prepare(job *self)
     if (self->options->plan_in == NULL) TRY(configure_calls(self));
     TRY(read_recover(self));
     TRY(coset_graph_measure(ctx, self->graph, &self->before));
-    TRY(fold_graph(self));
+    if (self->before.macs < 0 && self->options->rule == COSET_RULE_MACS &&
+        self->options->plan_in == NULL)
+        FAIL(ctx, COSET_EUNSUPPORTED,
+             "%s: how many multiply-accumulates it takes is not known, because shapes are not: use "
+             "another rule than --macs",
+             self->graph->name);
+    TRY(graph_prepare(ctx, self->graph, &self->folded));
+    if (self->folded != NULL) self->graph = self->folded;
     TRY(graph_infer(ctx, self->graph, NULL, &self->facts));
     TRY(groups_find(ctx, self->graph, self->facts, &self->groups));
     TRY(cost_model_new(ctx, self->graph, self->facts, self->groups, &self->cost));

@@ -116,15 +116,6 @@ done:
     return status;
 }
 
-static const char *node_label(const coset_graph *graph, int32_t node)
-{
-    const graph_node *at = &graph->nodes[node];
-    if (at->name[0] != '\0') return at->name;
-    for (int32_t o = 0; o < at->n_outputs; o++)
-        if (at->outputs[o] >= 0) return graph->values[at->outputs[o]].name;
-    return at->op_type;
-}
-
 static const char *unusable_weight(const finder *self, const unit_group *group)
 {
     for (int32_t s = 0; s < group->n_slots; s++) {
@@ -147,7 +138,8 @@ static coset_status make_group(finder *self, const int64_t *classes, int64_t n, 
     TRY(fill_slots(self, group));
     for (int32_t s = group->n_slots - 1; s >= 0; s--)
         if (role_produces(group->slots[s].role))
-            group->name = node_label(self->graph, self->out->slots[group->slots[s].slot].node);
+            group->name = node_label(
+                self->graph, &self->graph->nodes[self->out->slots[group->slots[s].slot].node]);
     group->frozen = labels_frozen(self->out->labels, group->roots[0], &group->frozen_by);
     if (group->frozen == NULL) group->frozen = unusable_weight(self, group);
     if (group->frozen == NULL && n < 2) group->frozen = "it has a single unit";

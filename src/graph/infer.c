@@ -479,6 +479,7 @@ done:
 coset_status graph_infer(coset_ctx *ctx, const coset_graph *graph, const shape *input_shapes,
                          graph_facts **facts_out)
 {
+    if (input_shapes == NULL) return graph_infer_default(ctx, graph, facts_out);
     return infer_graph(ctx, graph, input_shapes, NULL, NULL, NULL, facts_out);
 }
 

@@ -8,12 +8,18 @@ typedef struct graph_facts graph_facts;
 
 /* Everything that can be known of every value once the graph inputs have these shapes. Constants
  * are folded by running the operators' own kernels, up to 2^20 elements a result.
- *   input_shapes  [graph->n_inputs] known shapes; NULL: the declared ones with symbolic dimensions
- *                 set to 1; an entry of unknown rank: as declared
+ *   input_shapes  [graph->n_inputs] known shapes, an entry of unknown rank: as declared;
+ *                 NULL: as graph_infer_default
  * Nodes without an operator row, or whose inputs are unknown, leave their outputs as declared in the
  * file, or unknown. Errors: COSET_EFORMAT naming the node whose inputs do not fit; COSET_EMEMORY. */
 COSET_MUST_USE coset_status graph_infer(coset_ctx *ctx, const coset_graph *graph,
                                         const shape *input_shapes, graph_facts **facts_out);
+
+/* The same for the declared shapes. Dimensions that the file leaves open are 1 if they are batches (first
+ * axes, and those of the same name), 224 if they are sides of images (behind the second axis of four), else
+ * 1; where the network does not fit these, others are tried. Source: infer_default.c. */
+COSET_MUST_USE coset_status graph_infer_default(coset_ctx *ctx, const coset_graph *graph,
+                                                graph_facts **facts_out);
 
 /* Someone who looks at, and may change, every node on the way.
  *   before  called with the facts of the node's inputs; may give the node other attributes, other or more
@@ -47,6 +53,9 @@ void branch_choice(const graph_facts *facts, const graph_node *node, int *first_
  * Source: infer_branch.c. */
 COSET_MUST_USE coset_status branch_infer(coset_ctx *ctx, graph_facts *facts, const graph_node *node,
                                          fact *out);
+
+/* True if there are layers in the branches of a node: nodes that multiply. */
+bool branch_has_layers(const graph_node *node);
 
 const fact *graph_fact(const graph_facts *facts,
                        int32_t value); /* value -1: the fact of an absent input */

@@ -1,4 +1,4 @@
-/* Inference of If: through the subgraphs that may be taken. The recursion follows the nesting of the
+/* What is known of an If: through the subgraphs that may be taken. Recursion follows the nesting of the
  * file, which the decoder has bounded. */
 #include "graph/infer.h"
 
@@ -77,4 +77,17 @@ done:
         status = ctx_fail_in(ctx, status, "node '%.200s' (%s)", node->name, node->op_type);
     ctx_free(ctx, one);
     return status;
+}
+
+bool branch_has_layers(const graph_node *node)
+{
+    for (int32_t b = 0; b < node->n_branches; b++) {
+        const coset_graph *graph = node->branches[b].graph;
+        for (int64_t n = 0; n < graph->n_nodes; n++) {
+            const graph_node *inner = &graph->nodes[n];
+            if (inner->op != NULL && inner->op->macs != NULL) return true;
+            if (branch_has_layers(inner)) return true;
+        }
+    }
+    return false;
 }

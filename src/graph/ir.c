@@ -307,6 +307,14 @@ static const graph_attr *find_attr(const graph_node *node, const char *name, att
     return attr != NULL && attr->kind == kind ? attr : NULL;
 }
 
+const char *node_label(const coset_graph *graph, const graph_node *node)
+{
+    if (node->name[0] != '\0') return node->name;
+    for (int32_t o = 0; o < node->n_outputs; o++)
+        if (node->outputs[o] >= 0) return graph->values[node->outputs[o]].name;
+    return node->op_type;
+}
+
 const graph_attr *node_attr(const graph_node *node, const char *name)
 {
     for (int32_t i = 0; i < node->n_attrs; i++)

@@ -165,6 +165,8 @@ COSET_MUST_USE coset_status graph_clone(coset_ctx *ctx, const coset_graph *graph
 
 /* ---- reading ----------------------------------------------------------------------------------- */
 
+/* What messages and reports call a node: its name, or that of its first output, or its operator. */
+const char *node_label(const coset_graph *graph, const graph_node *node);
 /* NULL if the node has no such attribute (or it has another kind than asked for). */
 const graph_attr *node_attr(const graph_node *node, const char *name);
 int64_t node_attr_int(const graph_node *node, const char *name, int64_t otherwise);

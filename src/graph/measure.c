@@ -159,32 +159,78 @@ static int64_t node_macs(coset_ctx *ctx, const coset_graph *graph, const graph_n
     return node->op->macs(&call);
 }
 
-static coset_status measure_macs(coset_ctx *ctx, const coset_graph *graph, coset_graph_size *size)
+static coset_status sum_macs(coset_ctx *ctx, const coset_graph *graph, graph_facts *facts,
+                             int64_t *macs_out);
+
+/* Cost of a node with subgraphs: of the dearest that may be taken; -1 if one is not known. The recursion
+ * follows the nesting of the file, which the decoder has bounded. */
+static coset_status branch_macs(coset_ctx *ctx, graph_facts *facts, const graph_node *node,
+                                int64_t *macs_out)
 {
     coset_status status = COSET_OK;
-    graph_facts *facts = NULL;
+    graph_facts *inner = NULL;
+    fact *inputs = NULL;
+    int first = 0, end = 0;
+    int64_t most = 0;
+    branch_choice(facts, node, &first, &end);
+    for (int b = first; b < end && most >= 0; b++) {
+        const graph_branch *branch = &node->branches[b];
+        int64_t macs = -1;
+        TRY(ctx_alloc(ctx, branch->graph->n_inputs, sizeof *inputs, &inputs));
+        branch_inputs(facts, node, branch, inputs);
+        status = graph_infer_inside(ctx, branch->graph, inputs, facts, &inner);
+        if (status == COSET_OK) TRY(sum_macs(ctx, branch->graph, inner, &macs));
+        if (status == COSET_EMEMORY) goto done;
+        status = COSET_OK;
+        most = macs < 0 || macs > most ? macs : most;
+        graph_facts_free(ctx, inner);
+        ctx_free(ctx, inputs);
+        inner = NULL;
+        inputs = NULL;
+    }
+    *macs_out = most;
+done:
+    graph_facts_free(ctx, inner);
+    ctx_free(ctx, inputs);
+    return status;
+}
+
+static coset_status sum_macs(coset_ctx *ctx, const coset_graph *graph, graph_facts *facts,
+                             int64_t *macs_out)
+{
+    coset_status status = COSET_OK;
     fact *in = NULL, *out = NULL;
     int32_t n_in = 0, n_out = 0;
+    int64_t sum = 0;
     for (int64_t n = 0; n < graph->n_nodes; n++) {
         if (graph->nodes[n].n_inputs > n_in) n_in = graph->nodes[n].n_inputs;
         if (graph->nodes[n].n_outputs > n_out) n_out = graph->nodes[n].n_outputs;
     }
     TRY(ctx_alloc(ctx, n_in, sizeof *in, &in));
     TRY(ctx_alloc(ctx, n_out, sizeof *out, &out));
-    TRY(graph_infer(ctx, graph, NULL, &facts));
-    for (int64_t n = 0; n < graph->n_nodes; n++) {
-        graph_node_facts(facts, &graph->nodes[n], in, out);
-        int64_t macs = node_macs(ctx, graph, &graph->nodes[n], in, out);
-        if (macs < 0) {
-            size->macs = -1;
-            break;
-        }
-        if (!dim_add(size->macs, macs, &size->macs)) size->macs = INT64_MAX;
+    for (int64_t n = 0; n < graph->n_nodes && sum >= 0; n++) {
+        const graph_node *node = &graph->nodes[n];
+        graph_node_facts(facts, node, in, out);
+        int64_t macs = node_macs(ctx, graph, node, in, out);
+        if (macs == 0 && node->n_branches > 0) TRY(branch_macs(ctx, facts, node, &macs));
+        if (macs < 0)
+            sum = -1;
+        else if (!dim_add(sum, macs, &sum))
+            sum = INT64_MAX;
     }
+    *macs_out = sum;
 done:
-    graph_facts_free(ctx, facts);
     ctx_free(ctx, in);
     ctx_free(ctx, out);
+    return status;
+}
+
+static coset_status measure_macs(coset_ctx *ctx, const coset_graph *graph, coset_graph_size *size)
+{
+    graph_facts *facts = NULL;
+    coset_status status = graph_infer(ctx, graph, NULL, &facts);
+    if (status == COSET_OK) status = sum_macs(ctx, graph, facts, &size->macs);
+    graph_facts_free(ctx, facts);
     return status;
 }
 

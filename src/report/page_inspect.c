@@ -52,7 +52,10 @@ void page_fill_inspect(page *self, const json_t *root)
                                             {"runs", "can be run", CELL_TEXT, NULL},
                                             {"domain", "domain", CELL_TEXT, NULL}};
     const json_t *model = json_object_get(root, "model");
+    static const cell_column skips[] = {{"name", "node", CELL_TEXT, NULL},
+                                        {"reason", "why not", CELL_TEXT, NULL}};
     const json_t *list = json_object_get(root, "groups");
+    const json_t *skipped = json_object_get(root, "skipped");
     page_title(self, "%s", pages_string(model, "name", ""));
     page_line(self, "opset %.0f, %.0f nodes", pages_number(model, "opset"),
               pages_number(model, "nodes"));
@@ -67,5 +70,9 @@ void page_fill_inspect(page *self, const json_t *root)
         page_line(self, "  none: no weights of operators that have a rule for units");
     } else {
         groups_table(self, list);
+    }
+    if (json_array_size(skipped) > 0) {
+        page_heading(self, "Not in groups");
+        pages_objects(self, skipped, skips, 2);
     }
 }

@@ -226,15 +226,17 @@ def kept_fields(model):
     }
 
 
-def compare_nodes(before, after):
-    """Nodes that have the same name are the same operator with the same text; new and gone ones are counted."""
+def compare_nodes(before, after, traits):
+    """Nodes that have the same name are the same operator with the same text; gone ones are counted, but for those
+    that are folded."""
+    folded = {"BatchNormalization"} | ({"Reshape", "Transpose"} if "shuffle" in traits else set())
     old = {node.name: node for node in before.graph.node if node.name}
     for node in after.graph.node:
         was = old.get(node.name)
         if was is not None and (was.op_type, was.domain, was.doc_string) != (node.op_type, node.domain,
                                                                             node.doc_string):
             return f"node {node.name} was {was.op_type} '{was.doc_string}', is {node.op_type} '{node.doc_string}'"
-    stays = {name for name, node in old.items() if node.op_type != "BatchNormalization"}  # that may be folded
+    stays = {name for name, node in old.items() if node.op_type not in folded}
     gone = stays - {node.name for node in after.graph.node}
     if len(gone) > 1:
         return f"{len(gone)} of {len(stays)} nodes lost their names: {sorted(gone)[:4]}"
@@ -299,7 +301,7 @@ def judge_compressed(specimen, source, variant, data):
     before, after = kept_fields(specimen.model), kept_fields(model)
     problems = [f"{field} changed: {before[field]} -> {after[field]}" for field in before
                 if before[field] != after[field]]
-    problems.append(compare_nodes(specimen.model, model))
+    problems.append(compare_nodes(specimen.model, model, specimen.traits))
     problems.append(compare_constants(specimen.model, model))
     problems.append(check_value_info(out, model, specimen.feed))
     verdict, outputs = compare_runs(out, model, specimen.feed, tolerance)

@@ -365,7 +365,8 @@ def architectures():
         feed = {value.name: rng.normal(size=[dim.dim_value or ROWS for dim in value.type.tensor_type.shape.dim])
                 .astype(F32) for value in model.graph.input}
         (_, first), *more = feed.items()
-        yield Specimen(f"net_{path.stem}", model, feed, None if more else rng.normal(size=first.shape), {"few"})
+        traits = {"few", "shuffle"} if "shuffle" in path.stem else {"few"}
+        yield Specimen(f"net_{path.stem}", model, feed, None if more else rng.normal(size=first.shape), traits)
 
 
 def with_inputs(specimen):
