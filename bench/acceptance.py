@@ -18,13 +18,15 @@ import onnx
 import onnxruntime
 
 import beyond
+import convnets
 import ode
 import rows
 from tool import Tool
 
 VERDICTS = {True: "met", False: "SHORT", None: ""}
-SECTIONS = {"acceptance": rows.ROWS, "ode": ode.ROWS, "beyond": beyond.ROWS}
-TITLES = {"acceptance": "Acceptance", "ode": "ODE systems", "beyond": "Beyond the table"}
+SECTIONS = {"acceptance": rows.ROWS, "convnets": convnets.ROWS, "ode": ode.ROWS, "beyond": beyond.ROWS}
+TITLES = {"acceptance": "Acceptance", "convnets": "Convolutional networks", "ode": "ODE systems",
+          "beyond": "Beyond the table"}
 
 
 def chosen(only):
