@@ -15,7 +15,8 @@ typedef struct stats_value {
 
 typedef struct stats_moments {
     stats_value of;
-    const int64_t *index; /* [units, repeats] places on the axis: moments of units, of which every place
+    const int64_t
+        *index; /* [units, repeats] places on the axis: moments of units, of which every place
                              is a sample (moments_view); NULL: of all features. Borrowed */
     int64_t units, repeats;
     bool second;     /* the matrix, too */

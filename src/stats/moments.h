@@ -24,10 +24,10 @@ typedef float (*moments_map)(float value, float parameter);
 typedef struct moments_view {
     const float *values;
     int64_t outer, features, inner;
-    const int64_t *index; /* [features, repeats]; NULL: none */
+    const int64_t *index;   /* [features, repeats]; NULL: none */
     int64_t repeats, width; /* of the index */
-    moments_map map; /* applied to every value first; NULL: none */
-    float parameter; /* of map */
+    moments_map map;        /* applied to every value first; NULL: none */
+    float parameter;        /* of map */
 } moments_view;
 
 /* The view of an array whose features lie along `axis` (negative: from the end); every other axis

@@ -352,8 +352,7 @@ static void reconstruction_spares_outputs(void **state)
         study_expect(ctx, plan_new(ctx, b.graph, self.groups, &plan));
         study_expect(ctx, lumping_select(ctx, FIRST, keep, 3, &plan->groups[0].map));
         study_expect(ctx, plan_apply(ctx, b.graph, self.facts, self.groups, plan, &small));
-        study_expect(ctx,
-                     recovery_targets_new(ctx, b.graph, self.groups, &source, &one, &targets));
+        study_expect(ctx, recovery_targets_new(ctx, b.graph, self.groups, &source, &one, &targets));
         study_expect(ctx, reconstruct(ctx, plan, targets, small, 1e-3, &refitted));
         const tensor *now = refitted->values[weight].constant;
         assert_int_equal(now->bytes, old->bytes);
