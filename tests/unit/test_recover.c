@@ -13,11 +13,34 @@ static coset_ctx *ctx;
 enum { CHANNELS = 2, SIDE = 6, IMAGE = CHANNELS * SIDE * SIDE, SAMPLES = 40, WIDTH = 6 };
 static float images[SAMPLES * IMAGE];
 
+/* An allocator that fails from allocation `at` on; -1: never. */
+static struct {
+    int64_t alive, made, at;
+} memory = {.at = -1};
+
+static void *allocate(void *user, size_t alignment, size_t size)
+{
+    (void)user;
+    if (memory.at >= 0 && memory.made >= memory.at) return NULL;
+    memory.made++;
+    memory.alive++;
+    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+}
+
+static void release(void *user, void *bytes)
+{
+    (void)user;
+    memory.alive--;
+    free(bytes);
+}
+
 static int set_up(void **state)
 {
+    coset_allocator allocator = {allocate, release, NULL};
     coset_ctx_options options = COSET_CTX_OPTIONS_INIT;
     rng random = rng_seed(4, 1);
     (void)state;
+    options.allocator = &allocator;
     options.threads = 1;
     for (int i = 0; i < SAMPLES * IMAGE; i++) images[i] = (float)rng_normal(&random);
     return coset_ctx_new(&options, &ctx) == COSET_OK ? 0 : -1;
@@ -27,7 +50,7 @@ static int tear_down(void **state)
 {
     (void)state;
     coset_ctx_free(ctx);
-    return 0;
+    return memory.alive == 0 ? 0 : -1;
 }
 
 static void expect(coset_status status)
@@ -587,6 +610,45 @@ static void test_costs_go_through_sums(void **state)
     coset_graph_free(ctx, b.graph);
 }
 
+static coset_status recover_all(const cut_model *self)
+{
+    coset_status status = COSET_OK;
+    calibration *stats = NULL;
+    recovery_targets *targets = NULL;
+    coset_graph *refitted = NULL, *matched = NULL;
+    TRY(calibration_collect(ctx, self->b.graph, self->s.groups, &source, &one_image, &stats));
+    TRY(recovery_targets_new(ctx, self->b.graph, self->s.groups, &source, &one_image, &targets));
+    TRY(reconstruct(ctx, self->plan, targets, self->small, 1e-3, &refitted));
+    TRY(match_statistics(ctx, self->plan, targets, self->small, &matched));
+done:
+    calibration_free(ctx, stats);
+    recovery_targets_free(ctx, targets);
+    coset_graph_free(ctx, refitted);
+    coset_graph_free(ctx, matched);
+    return status;
+}
+
+static void test_memory_may_run_out(void **state)
+{
+    (void)state;
+    const int64_t keep[4] = {0, 2, 3, 5};
+    cut_model self = cut_first(network((conv_shape){WIDTH, 4, 3, 2, 1, 1, 1}, false), keep, 4);
+    int64_t before = memory.alive;
+    memory.made = 0;
+    expect(recover_all(&self));
+    int64_t all = memory.made;
+    assert_true(all > 100);
+    for (int64_t at = 0; at < all; at += at < 50 ? 1 : all / 200 + 1) {
+        memory.made = 0;
+        memory.at = at;
+        coset_status status = recover_all(&self);
+        memory.at = -1;
+        assert_int_equal(status, COSET_EMEMORY);
+        assert_int_equal(memory.alive, before);
+    }
+    cut_end(&self);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -600,6 +662,7 @@ int main(void)
         cmocka_unit_test(test_flattened_channels_are_units),
         cmocka_unit_test(test_moments_are_bounded),
         cmocka_unit_test(test_costs_go_through_sums),
+        cmocka_unit_test(test_memory_may_run_out),
     };
     return cmocka_run_group_tests_name("recover", tests, set_up, tear_down);
 }
