@@ -171,7 +171,7 @@ static coset_status bisect(search *self, cost_kind kind, int64_t budget, coset_p
             low = eps;
             if (doubling) high = 2 * eps;
         }
-        if (doubling && (step >= DOUBLINGS || is_narrowest(self))) break;
+        if (isnan(best) && (step >= DOUBLINGS || is_narrowest(self))) break;
     }
     *reached_out = !isnan(best);
     TRY(sweep(self, isnan(best) ? high : best, 0, plan));

@@ -297,6 +297,45 @@ static void symmetric_units_merge_at_eps_0(void **state)
             }
 }
 
+/* A sweep with any eps that fits costs no more than what is found for the budget, also where already the
+ * first eps that is tried makes everything as narrow as can be. */
+static void budgets_of_sweeps_are_used(void **state)
+{
+    (void)state;
+    const coset_setting setting = {"afde.scale", "none"};
+    for (float scale = 1; scale > 1e-4f; scale /= 10) {
+        subject on = subject_new("Relu", PLANT_NONE, 11, false);
+        for (int32_t v = 0; v < on.b.graph->n_values; v++)
+            for (int64_t i = 0; on.b.graph->values[v].constant != NULL &&
+                                i < tensor_elements(on.b.graph->values[v].constant);
+                 i++)
+                study_values(&on.s, v)[i] *= scale;
+        const coset_method *afde = method_find("afde");
+        method_call call = {.ctx = ctx, .graph = on.b.graph, .groups = on.s.groups};
+        study_expect(ctx, method_configure(afde, &call, &setting, 1));
+        search *found = search_of(&on, afde, &call, 1);
+        coset_plan *plan = empty_plan(&on);
+        int64_t full[3] = {FIRST, SECOND, OUTPUTS}, widths[3];
+        bool reached = false;
+        for (int tenths = 9; tenths > 3; tenths--) {
+            int64_t budget = cost_of(on.cost, COST_PARAMS, full) * tenths / 10, most = 0;
+            for (double eps = 16; eps > 1e-6; eps /= 1.25) {
+                study_expect(ctx, search_cut(found, COSET_RULE_EPS, eps, 0, plan, &reached));
+                for (int64_t g = 0; g < 3; g++) widths[g] = kept(plan, g);
+                int64_t cost = cost_of(on.cost, COST_PARAMS, widths);
+                if (cost <= budget && cost > most) most = cost;
+            }
+            study_expect(ctx, search_cut(found, COSET_RULE_PARAMS, 0, budget, plan, &reached));
+            for (int64_t g = 0; g < 3; g++) widths[g] = kept(plan, g);
+            int64_t cost = cost_of(on.cost, COST_PARAMS, widths);
+            assert_true(reached && cost <= budget && cost >= most);
+        }
+        plan_free(ctx, plan);
+        search_free(ctx, found);
+        subject_end(&on);
+    }
+}
+
 /* ---- settings -------------------------------------------------------------------------------------------- */
 
 static void settings_are_checked(void **state)
@@ -375,6 +414,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(settings_are_checked, start, end),
         cmocka_unit_test_setup_teardown(paths_are_nested_and_monotone, start, end),
         cmocka_unit_test_setup_teardown(cuts_follow_their_rules, start, end),
+        cmocka_unit_test_setup_teardown(budgets_of_sweeps_are_used, start, end),
         cmocka_unit_test_setup_teardown(a_smaller_eps_never_gives_a_smaller_model, start, end),
         cmocka_unit_test_setup_teardown(copies_merge_at_eps_0, start, end),
         cmocka_unit_test_setup_teardown(symmetric_units_merge_at_eps_0, start, end),
