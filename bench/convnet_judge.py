@@ -41,6 +41,25 @@ def read_images(paths, size, fit, bgr):
     return out[..., ::-1] if bgr else out
 
 
+def draw_text(paths, folder, size):
+    """Writes a copy of every photo with lines of letters and digits on it, for detectors of text; [n, size, size, 3]."""
+    from PIL import Image, ImageDraw, ImageFont
+    rng = np.random.default_rng(0)
+    folder.mkdir(exist_ok=True)
+    out = np.empty((len(paths), size, size, 3), np.uint8)
+    for k, path in enumerate(paths):
+        with Image.open(path) as file:
+            image = file.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+        draw = ImageDraw.Draw(image)
+        for _ in range(rng.integers(1, 5)):
+            line = "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz ABCDEFGHIJ 0123456789"), rng.integers(3, 12)))
+            draw.text(tuple(rng.integers(0, size - size // 5, 2)), line, tuple(map(int, rng.integers(0, 256, 3))),
+                      ImageFont.load_default(int(rng.integers(size // 14, size // 6))))
+        image.save(folder / f"{path.stem}.png")
+        out[k] = np.asarray(image)
+    return out
+
+
 def options(threads):
     chosen = onnxruntime.SessionOptions()
     chosen.log_severity_level = 4

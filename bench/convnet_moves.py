@@ -9,18 +9,24 @@ import conv
 import convnet_judge as judge
 
 F16 = {"SqueezeNet_fp16"}
-SIZES = {"ch_PP-OCRv3_det_infer": (1, 3, 96, 160)}  # of what the file leaves open
+PHOTOS = {"yolox_nano": 416, "yunet_n_320_320": 320}  # BGR bytes: on noise their outputs are 0 but for rounding
 SPEECH = {"silero_vad_16k_op15": 512, "silero_vad_op18_ifless": 512}  # samples of one frame at 16 kHz
 
 
 def feeds(tool, path):
-    """Random inputs for a model, those of speech detectors as their documentation gives them."""
+    """Inputs for a model: frames of noise for speech detectors, photos for detectors, else random numbers in 0..1."""
     rng = np.random.default_rng(0)
     if path.stem in SPEECH:
         return {"input": rng.normal(0, .1, (1, SPEECH[path.stem])).astype(np.float32),
                 "state": np.zeros((2, 1, 128), np.float32), "sr": np.array(16000, np.int64)}
     (value,) = judge.open_session(path).get_inputs()
-    shape = SIZES.get(path.stem) or [size if isinstance(size, int) and size > 0 else 2 for size in value.shape]
+    images = sorted((tool.data / "vision/coco128/images/train2017").iterdir())[:2]
+    if path.stem in PHOTOS:
+        return {value.name: judge.normalised(judge.read_images(images[:1], PHOTOS[path.stem], "letterbox", True))}
+    if path.stem == "ch_PP-OCRv3_det_infer":
+        x = judge.draw_text(images, tool.work / "text_feed", 160)
+        return {value.name: judge.normalised(x, 1 / 255, judge.IMAGENET_MEAN, judge.IMAGENET_STD)}
+    shape = [size if isinstance(size, int) and size > 0 else 2 for size in value.shape]
     return {value.name: rng.random(shape, np.float32)}
 
 
