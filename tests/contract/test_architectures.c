@@ -41,6 +41,11 @@ static const struct architecture {
     {"audio", 5, 1, "graph output", 0, 0},
     {"recurrent", 2, 2, "recurrent layer", 0, 0},
     {"siamese", 2, 1, "graph output", 0, 0},
+    {"grouped_shuffle", 4, 1, "graph output", 0, 0},
+    {"style", 4, 1, "graph output", 0, 0},
+    {"aspp", 6, 2, "expanded to is computed", 0, 0},
+    {"hourglass", 3, 3, "computed by nodes", 4, 2},
+    {"vision_transformer", 2, 5, "multiplied with another activation", 0, 0},
 };
 
 static counted_memory memory;

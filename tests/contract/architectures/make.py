@@ -464,6 +464,108 @@ def siamese(net=Net("siamese", 13)):
     return net
 
 
+# ---- combinations ----
+
+
+@network
+def grouped_shuffle(net=Net("grouped_shuffle", 13)):
+    """ShuffleNetV1: grouped 1x1 convolutions with a shuffle in between, a sum around, and pooling beside them."""
+    x = net.block(net.input(3, 8, 8), 3, 8)
+    y = net.block(x, 8, 12, 1, group=2)
+    y = net.op("Reshape", y, net.op("Concat", net.dim(y, 0), net.ints(2, 6, 8, 8), axis=0))
+    y = net.op("Reshape", net.op("Transpose", y, perm=[0, 2, 1, 3, 4]), net.ints(0, 12, 8, 8))
+    y = net.block(net.block(y, 12, 12, group=12, act=None), 12, 8, 1, group=2, act=None)
+    x = net.op("Relu", net.op("Add", x, y))
+    short = net.op("AveragePool", x, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
+    y = net.block(net.block(x, 8, 6, 1), 6, 6, group=6, stride=2, act=None)
+    x = net.op("Relu", net.op("Concat", short, net.block(y, 6, 5, 1, act=None), axis=1))
+    net.output(net.head(x, 13))
+    return net
+
+
+@network
+def style(net=Net("style", 13)):
+    """Style transfer: reflected edges, normalisation of every instance, sums, upsampling by a computed size."""
+    x = net.op("Pad", net.input(3, 8, 8), net.ints(0, 0, 1, 1, 0, 0, 1, 1), mode="reflect")
+    x = net.conv(x, 3, 6, pads=[0, 0, 0, 0])
+
+    def instance(y, n):
+        return net.op("InstanceNormalization", y, net.constant(net.rng.uniform(.5, 2, n)),
+                      net.constant(net.rng.normal(size=n)))
+
+    x = net.op("Relu", instance(net.conv(x, 6, 6, stride=2), 6))
+    y = net.op("Relu", instance(net.conv(x, 6, 7), 7))
+    x = net.op("Add", x, instance(net.conv(y, 7, 6), 6))
+    sides = net.op("Mul", net.op("Slice", net.op("Shape", x), net.ints(2), net.ints(4), net.ints(0)), net.ints(2))
+    sizes = net.op("Concat", net.op("Slice", net.op("Shape", x), net.ints(0), net.ints(2), net.ints(0)), sides, axis=0)
+    x = net.op("Resize", x, "", "", sizes, mode="linear", coordinate_transformation_mode="half_pixel")
+    net.output(net.op("Tanh", net.conv(net.op("Elu", net.conv(x, 6, 5)), 5, 3, 1)))
+    return net
+
+
+@network
+def aspp(net=Net("aspp", 13)):
+    """DeepLab: dilated branches, one that is the mean of the whole image spread over it again, joined; upsampled."""
+    x = net.block(net.block(net.input(3, 12, 12), 3, 6), 6, 8, stride=2)
+    parts = [net.block(x, 8, 4, 1)]
+    parts += [net.block(x, 8, 4, dilations=[d, d], pads=[d] * 4) for d in (1, 2)]
+    mean = net.block(net.op("GlobalAveragePool", x), 8, 3, 1)
+    parts.append(net.op("Expand", mean, net.op("Concat", net.dim(mean, 0), net.dim(mean, 1), net.ints(6, 6), axis=0)))
+    x = net.block(net.op("Concat", *parts, axis=1), 15, 6, 1)
+    x = net.op("Resize", net.conv(x, 6, 3, 1), "", net.constant(np.array([1, 1, 2, 2], np.float32)), mode="linear",
+               coordinate_transformation_mode="align_corners")
+    net.output(net.op("Softmax", x, axis=1))
+    return net
+
+
+@network
+def hourglass(net=Net("hourglass", 13)):
+    """Pose: depthwise down and up (a transposed convolution for every channel), sums of both sides, two outputs."""
+    x = net.block(net.input(3, 8, 8), 3, 6, act="LeakyRelu")
+    y = net.block(net.depthwise(x, 6, stride=2), 6, 8, 1, act="LeakyRelu")
+    weight = net.rng.normal(size=(8, 1, 2, 2))
+    up = net.op("ConvTranspose", y, net.constant(weight), group=8, kernel_shape=[2, 2], strides=[2, 2])
+    x = net.op("Add", x, net.conv(up, 8, 6, 1))
+    gate = net.op("Sigmoid", net.constant(net.rng.normal(size=(1, 6, 1, 1))))
+    x = net.op("Mul", x, gate)
+    net.output(net.conv(net.op("Relu", net.conv(x, 6, 5)), 5, 4, 1))
+    net.output(net.conv(net.op("Max", net.conv(x, 6, 4), net.conv(x, 6, 4, 1)), 4, 2, 1))
+    return net
+
+
+@network
+def vision_transformer(net=Net("vision_transformer", 17)):
+    """Patches as tokens, attention of two heads, a dense pair: what may be cut is inside that pair and behind."""
+    x = net.conv(net.input(3, 8, 8), 3, 6, 4, stride=4, pads=[0, 0, 0, 0])
+    x = net.op("Transpose", net.op("Reshape", x, net.op("Concat", net.dim(x, 0), net.ints(6, 4), axis=0)), perm=[0, 2, 1])
+    x = net.op("Add", x, net.constant(net.rng.normal(size=(1, 4, 6))))
+
+    def norm(y):
+        return net.op("LayerNormalization", y, net.constant(net.rng.uniform(.5, 2, 6)),
+                      net.constant(net.rng.normal(size=6)))
+
+    def dense(y, n_in, n_out):
+        product = net.op("MatMul", y, net.constant(net.rng.normal(size=(n_in, n_out)) / np.sqrt(n_in)))
+        return net.op("Add", net.constant(net.rng.normal(size=n_out) * .3), product)
+
+    y = norm(x)
+    heads = []
+    for perm in ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]):
+        part = net.op("Reshape", dense(y, 6, 6), net.op("Concat", net.dim(y, 0), net.ints(4, 2, 3), axis=0))
+        heads.append(net.op("Transpose", part, perm=perm))
+    scores = net.op("Div", net.op("MatMul", heads[0], heads[1]), net.constant(np.float32(3 ** .5)))
+    y = net.op("Transpose", net.op("MatMul", net.op("Softmax", scores, axis=-1), heads[2]), perm=[0, 2, 1, 3])
+    y = net.op("Reshape", y, net.op("Concat", net.dim(y, 0), net.ints(4, 6), axis=0))
+    x = net.op("Add", x, dense(y, 6, 6))
+    y = dense(norm(x), 6, 12)
+    y = net.op("Mul", net.op("Mul", y, net.op("Add", net.op("Erf", net.op("Div", y, net.constant(np.float32(2 ** .5)))),
+                                              net.constant(np.float32(1)))), net.constant(np.float32(.5)))
+    x = norm(net.op("Add", x, dense(y, 12, 6)))
+    x = net.op("Tanh", dense(net.op("ReduceMean", x, axes=[1], keepdims=0), 6, 7))
+    net.output(dense(x, 7, 3))
+    return net
+
+
 def main():
     folder = pathlib.Path(__file__).parent
     for function in NETS:
