@@ -127,7 +127,7 @@ static coset_status refit_layer(reconstructor *self, const layer *at, const laye
                                 const layer *now)
 {
     coset_status status = COSET_OK;
-    layer_fit fit = {NULL};
+    layer_fit fit = {.x = NULL};
     bool ready = false;
     int64_t columns = layer_columns(now), each = now->view.n_out / now->groups;
     TRY(prepare_fit(self, at, of, now, &fit, &ready));
