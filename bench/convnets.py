@@ -26,6 +26,13 @@ class Case:
     def __init__(self, tool, path, flags, x):
         self.tool, self.path, self.flags, self.x = tool, tool.data / "models" / f"{path}.onnx", flags, x
         self.name = self.path.stem
+        self.want = None
+
+    def original(self):
+        """What the original makes of x; run once."""
+        if self.want is None:
+            self.want = judge.run(self.path, self.x)
+        return self.want
 
     def compress(self, *flags, data=True):
         """(report of the command, its cost as text, the written model, what is wrong with it)"""
@@ -51,7 +58,7 @@ class Case:
         return f"{params:.1%} of parameters, {macs:.1%} of MACs"
 
     def deviation(self, out):
-        return judge.rel_l2(judge.run(out, self.x), judge.run(self.path, self.x))
+        return judge.rel_l2(judge.run(out, self.x), self.original())
 
 
 def flags_of(scale, mean, std):
@@ -102,8 +109,8 @@ def text(tool):
                                                                        judge.IMAGENET_STD))
 
 
-def score(case, labels, path):
-    return accuracy(judge.run(path, case.x)[0].reshape(len(case.x), -1), labels)
+def score(case, labels, y):
+    return accuracy(y[0].reshape(len(case.x), -1), labels)
 
 
 def inner_groups(case):
@@ -116,11 +123,12 @@ def inner_groups(case):
 def inner(tool):
     case, labels = cifar(tool, "cifar_resnet/resnet20")
     names, n = inner_groups(case)
-    before = score(case, labels, case.path)
+    before = score(case, labels, case.original())
     for method, flags in [*METHODS.items(), ("magnitude", [*METHODS["magnitude"], "--recover", "none"])]:
         run, cost, out, (said, good) = case.compress("--method", method, "--ratio", "50%", "--only", names, *flags)
-        after = score(case, labels, out)
-        near = abs(run.report["deviation"]["rel_l2"] - case.deviation(out)) < 1e-3
+        got = judge.run(out, case.x)
+        after = score(case, labels, got)
+        near = abs(run.report["deviation"]["rel_l2"] - judge.rel_l2(got, case.original())) < 1e-3
         met = {"auto": good and near and n == 9 and after >= .66}.get(method, None if good and near else False)
         yield (f"resnet20, `{' '.join([method, *flags])} --ratio 50%`, inner groups ({n})",
                "accuracy ≥ .66" if method == "auto" else "",
@@ -130,7 +138,7 @@ def inner(tool):
 def points(tool, path, rule, most):
     case, labels = cifar(tool, path)
     run, cost, out, (said, good) = case.compress(*rule)
-    before, after = (score(case, labels, model) for model in (case.path, out))
+    before, after = (score(case, labels, y) for y in (case.original(), judge.run(out, case.x)))
     kept = case.shares(out)[1]
     yield (f"{case.name}, `auto {' '.join(rule)}`", f"within {most} points",
            f"{after:.4f} (original {before:.4f}: {100 * (before - after):.1f} points) at {case.sizes(out)}; {said}; {cost}",
@@ -167,7 +175,7 @@ def collins(tool):
         case = Case(tool, f"collins_rul/NN_rul_{name}", ["--data", parts["calib"], "--test", parts["test"], "--target",
                                                           "none"], x[1])
         run, cost, out, (said, good) = case.compress("--params", "30%")
-        error, spread = case.deviation(out), judge.run(case.path, case.x)[0]
+        error, spread = case.deviation(out), case.original()[0]
         kept = case.shares(out)[0]
         yield (f"{case.name}, `auto --params 30%`, random windows in the ranges of its properties", "rel_l2 ≤ .05",
                f"rel_l2 {error:.4f} on 2048 other windows (outputs {spread.mean():.0f} ± {spread.std():.0f}) at "
@@ -177,7 +185,7 @@ def collins(tool):
 def squeezenet(tool):
     case = photos(tool, "SqueezeNet_fp16", "imagenet300", 224, "crop", True, mean=(104, 117, 123))
     run, cost, out, (said, good) = case.compress("--macs", "75%")
-    want, got = judge.run(case.path, case.x), judge.run(out, case.x)
+    want, got = case.original(), judge.run(out, case.x)
     same, kept = np.mean(judge.top1(want) == judge.top1(got)), case.shares(out)[1]
     yield ("SqueezeNet_fp16, `auto --macs 75%`, imagenet300: 200 images calibrate", "top-1 agreement ≥ .80",
            f"{same:.2f} on the other {len(case.x)} at {case.sizes(out)}; {said}; {cost}",
