@@ -110,8 +110,12 @@ def top1(y):
 
 
 def largest_error(got, want):
-    """The largest error of an element relative to the largest element of its output, over all outputs."""
-    return max(float(np.abs(a.reshape(b.shape) - b).max() / max(np.abs(b).max(), 1e-30)) for a, b in zip(got, want))
+    """The largest error of an element relative to the largest element of its output, over all outputs.
+
+    An output below .01 everywhere counts as one of .01: where sigmoids of a detector that finds nothing are 1e-5, ONNX
+    Runtime's still are multiples of 6e-8.
+    """
+    return max(float(np.abs(a.reshape(b.shape) - b).max() / max(np.abs(b).max(), .01)) for a, b in zip(got, want))
 
 
 def complaint(path):

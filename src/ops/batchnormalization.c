@@ -136,11 +136,6 @@ static coset_status labels(op_labels *call)
                            "BatchNormalization without constant parameters for its channels");
 }
 
-static int64_t macs(const op_infer *call)
-{
-    return shape_product(&call->in[X].shape, 0, call->in[X].shape.rank);
-}
-
 const coset_op op_batchnormalization = {
     .type = "BatchNormalization",
     .domain = "",
@@ -153,7 +148,6 @@ const coset_op op_batchnormalization = {
     .forward = forward,
     .scratch = scratch,
     .labels = labels,
-    .macs = macs,
 };
 
 const coset_op op_batchnormalization_14 = {
@@ -168,5 +162,4 @@ const coset_op op_batchnormalization_14 = {
     .forward = forward,
     .scratch = scratch,
     .labels = labels,
-    .macs = macs,
 };
