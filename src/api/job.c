@@ -193,8 +193,8 @@ static coset_status collect_stats(job *self)
     coset_status status = draw_rows(self);
     if (status != COSET_OK) return status;
     /* Methods that look at weights alone need no statistics unless something is lifted. */
-    status = calibration_collect(self->ctx, self->graph, self->groups, &self->source,
-                                 &self->calib.sample, &self->stats);
+    status = calibration_collect(self->ctx, self->graph, self->facts, self->groups, &self->source,
+                                 &self->calib.sample, self->calls[0].kinds, &self->stats);
     if (status != COSET_EARGUMENT) return status;
     return ctx_fail_in(self->ctx, status, "%s with data %s", self->graph->name, self->data->name);
 }

@@ -475,10 +475,13 @@ const double *calibration_metric(const calibration *self, int64_t c, int64_t blo
     return self->metric[self->metric_first[c] + block - self->blocks->first[at->value]];
 }
 
-coset_status calibration_collect(coset_ctx *ctx, const coset_graph *graph,
+coset_status calibration_collect(coset_ctx *ctx, const coset_graph *graph, const graph_facts *facts,
                                  const graph_groups *groups, const batch_source *source,
-                                 const shape *sample_shapes, calibration **calibration_out)
+                                 const shape *sample_shapes, unsigned kinds,
+                                 calibration **calibration_out)
 {
+    (void)facts;
+    (void)kinds;
     coset_status status = COSET_OK;
     calibrator self = {.ctx = ctx, .graph = graph, .groups = groups};
     *calibration_out = NULL;

@@ -5,6 +5,13 @@
 #include "lump/cost.h"
 #include "lump/path.h"
 
+/* How a budget is shared out between groups. */
+typedef enum cut_allocation {
+    CUT_BY_ERROR,  /* smallest total estimated error */
+    CUT_BY_HEIGHT, /* one height for all paths, as small as the budget allows: a global ranking */
+    CUT_BY_SHARE   /* one share of units for all groups, as large as the budget allows */
+} cut_allocation;
+
 /* What may be cut, and in which steps. */
 typedef struct cut_space {
     int64_t n;                /* groups */
@@ -12,6 +19,7 @@ typedef struct cut_space {
     const path *const *paths; /* [n] NULL: the group stays whole */
     const cost_model *cost;
     int64_t round_to; /* widths are multiples of this, or the group's own; 1: any */
+    cut_allocation allocation;
 } cut_space;
 
 /* Nearest allowed width at or above / at or below `width` (at least 1 unit). */

@@ -30,7 +30,7 @@ void path_free(coset_ctx *ctx, path *self)
     ctx_free(ctx, self->gain);
     ctx_free(ctx, self->offset);
     ctx_free(ctx, self->order);
-    for (int c = 0; c < 2; c++) path_free(ctx, self->choice[c]);
+    for (int c = 0; c < 3; c++) path_free(ctx, self->choice[c]);
     ctx_free(ctx, self->height);
     ctx_free(ctx, self->error);
     ctx_free(ctx, self);

@@ -17,9 +17,15 @@ typedef struct path {
     double *offset;    /* [n] NULL: 0 */
     bool sums;         /* blocks by their sums instead of means (METHODS.md 4.3) */
     int64_t *order;    /* [n] the first k stay */
-    struct path
-        *choice[2]; /* two paths of which the one with the smaller error at k is taken, and the
-                               second while it merges duplicates only: that needs no lift */
+    double *slope,
+        *shift; /* [n] with an order: what does not stay is bypassed by h ~ slope z + shift; NULL: dropped */
+    int64_t
+        line; /* the line's cost in units: width k stands for k - line units and the line (0 for a path whose
+                       k is what it keeps) */
+    double *score; /* [n] by which a ranking method ranked; NULL: none */
+    struct path *choice
+        [3]; /* NULL-terminated paths of which the one with the smaller error at k is taken (the first of
+                               equal ones), and the second while it merges duplicates only: that needs no lift */
     double *height; /* [n + 1] smallest tolerance at which at most k units are left: non-increasing
                           in k, height[n] = 0, height[0] = infinity */
     double *error;  /* [n + 1] estimated relative output error e^2 with k units left,

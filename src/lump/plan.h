@@ -12,6 +12,7 @@ typedef struct plan_group {
     char *method;  /* which method chose the map; NULL if there is none */
     double height; /* tolerance at which the path was cut; NaN: unknown */
     double error;  /* estimated relative output error e^2; NaN: unknown */
+    double *score; /* [units] by which a ranking method ranked them; NULL: none */
     char *skipped; /* why the group was left alone; NULL: it was not */
 } plan_group;
 
@@ -29,6 +30,7 @@ typedef struct coset_plan {
     plan_group *groups; /* one per group of groups_find, in its order */
     int64_t n_masks;
     plan_mask *masks;
+    struct coset_plan *next; /* what to do to the result; owned; NULL: that was all */
 } coset_plan;
 
 /* An empty plan for these groups: nothing is cut; frozen groups carry their reasons. */

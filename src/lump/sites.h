@@ -18,6 +18,11 @@
  * moments only. In front of an operator without a rule A = I / variance of the value: the error counts
  * relative to that.
  * Source: ours; METHODS.md section 5 has A = I / variance of the next layer's output everywhere. */
+enum {
+    CALIBRATION_SIGNS = 1, /* sign counts of the results of contractions */
+    CALIBRATION_PAIRS = 2  /* moments of z and h along bypass lines */
+};
+
 typedef struct calibration {
     int64_t n_values, n_contractions;
     moments **
@@ -29,22 +34,30 @@ typedef struct calibration {
     int64_t *metric_first; /* [n_contractions + 1] a contraction's part of metric */
     double **metric; /* M (units, units) for every contraction and block of its input; NULL: of a
                               frozen group */
+    sign_counts **
+        signs; /* [n_contractions] of the results of contractions that produce units of groups that can
+                            be cut; NULL elsewhere; NULL: not asked for */
+    int64_t n_groups;
+    pair_moments **
+        pairs; /* [n_groups] x = z, y = h along a group's bypass line; NULL: it has none; NULL: not asked
+                             for */
     int64_t samples;
 } calibration;
 
 /* All matrices of a calibration together take no more than this many bytes. */
 #define CALIBRATION_BYTES ((int64_t)2 << 30)
 
-/* Runs the model once over the source.
+/* Runs the model once over the source. kinds: what to collect besides, CALIBRATION_... or'd together.
  * Errors: those of stats_collect; COSET_ELIMIT naming the value whose group needs most where the moments of
  * all groups would take more than CALIBRATION_BYTES.
  * Memory: three (n, n) matrices of doubles for every value through which contractions read a group of n
  * units, however many places of the value a unit takes up. Cost: one forward run, n^2 flops a sample and
  * place, and O(n_out n_in (n_out + n_in)) flops for every tap of a contraction. */
 COSET_MUST_USE coset_status calibration_collect(coset_ctx *ctx, const coset_graph *graph,
+                                                const graph_facts *facts,
                                                 const graph_groups *groups,
                                                 const batch_source *source,
-                                                const shape *sample_shapes,
+                                                const shape *sample_shapes, unsigned kinds,
                                                 calibration **calibration_out);
 void calibration_free(coset_ctx *ctx, calibration *self);
 /* M of a contraction for a block of its input, by its index in blocks; NULL: not there. */

@@ -4,6 +4,7 @@
 
 #include <coset/compress.h>
 
+#include "lump/cut.h"
 #include "lump/path.h"
 #include "lump/plan.h"
 #include "lump/sites.h"
@@ -43,6 +44,15 @@ typedef struct mask_ranking {
     int pattern_n, pattern_m; /* of every m weights along the input axis keep n; 0: no pattern */
 } mask_ranking;
 
+/* A cut that a method makes by a rule of its own. */
+typedef struct method_cut {
+    const bool *allowed; /* [groups->n] */
+    coset_rule rule;     /* not MAX_DROP */
+    double value;        /* EPS: height; RATIO: share of units */
+    int64_t budget;      /* PARAMS, MACS: cost that may not be exceeded */
+    int64_t round_to;
+} method_cut;
+
 typedef struct method_call {
     coset_ctx *ctx;
     const coset_graph *graph;
@@ -54,6 +64,10 @@ typedef struct method_call {
     bool masks;           /* single weights are set to zero, by scores */
     mask_ranking ranking; /* how, if so */
     method_sweep sweep;
+    cut_allocation allocation; /* of budgets */
+    unsigned
+        kinds; /* what calibration must collect besides: CALIBRATION_SIGNS, CALIBRATION_PAIRS */
+    int rounds; /* the way to the target is gone in so many rounds, scores computed anew in each; 1: at once */
 } method_call;
 
 typedef struct coset_method {
@@ -70,13 +84,18 @@ typedef struct coset_method {
     const char *const *variants;
     int n_variants;
 
-    /* Fills masks, ranking and sweep of a call from its values; NULL: no masks, SWEEP_NONE. */
+    /* Fills the answers of a call from its values; NULL: no masks, SWEEP_NONE, CUT_BY_ERROR, no kinds, one round. */
     void (*configure)(method_call *call);
 
     /* Path of one group. `so_far` holds the lumpings chosen for groups visited before (sweeps only;
      * NULL maps: not cut). The result is owned by the caller. */
     coset_status (*path)(const method_call *call, int64_t group, const coset_plan *so_far,
                          path **path_out);
+
+    /* Cuts by a rule of the method's own; NULL: along paths. Fills an empty plan; *reached_out false if even
+     * the narrowest cut exceeds the budget. */
+    coset_status (*cut)(const method_call *call, const method_cut *wanted, coset_plan *plan,
+                        bool *reached_out);
 
     /* Scores of the single weights of one contraction in stored order: the smallest go first.
      * NULL for methods without masks. scores_out [elements of the weight]. */

@@ -4,6 +4,8 @@
 
 #include "exec/batch.h"
 #include "stats/moments.h"
+#include "stats/pairs.h"
+#include "stats/signs.h"
 
 /* Features of one value of one of the models. */
 typedef struct stats_value {
@@ -31,6 +33,18 @@ typedef struct stats_cross {
     cross_moments *result; /* out: finished, owned by the caller; NULL on failure */
 } stats_cross;
 
+/* Sign counts of one value. */
+typedef struct stats_signs {
+    stats_value of;
+    sign_counts *result; /* out: owned by the caller; NULL on failure */
+} stats_signs;
+
+/* Feature by feature moments of two values of one model with the same shape. */
+typedef struct stats_pairs {
+    stats_value x, y;
+    pair_moments *result; /* out: finished, owned by the caller; NULL on failure */
+} stats_pairs;
+
 typedef struct stats_job {
     const coset_graph *const *graphs; /* [n_graphs] with the same inputs in the same order */
     int64_t n_graphs;
@@ -40,6 +54,10 @@ typedef struct stats_job {
     int64_t n_moments;
     stats_cross *cross; /* [n_cross] */
     int64_t n_cross;
+    stats_signs *signs; /* [n_signs] */
+    int64_t n_signs;
+    stats_pairs *pairs; /* [n_pairs] */
+    int64_t n_pairs;
     const char *stage; /* name for progress; NULL: none */
 } stats_job;
 

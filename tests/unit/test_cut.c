@@ -180,7 +180,7 @@ static cut_space space_of(const chain *self, const path **paths, int64_t *units,
     }
     paths[LAYERS] = NULL;
     units[LAYERS] = 2;
-    return (cut_space){LAYERS + 1, units, paths, self->cost, round_to};
+    return (cut_space){LAYERS + 1, units, paths, self->cost, round_to, CUT_BY_ERROR};
 }
 
 static void chain_end(chain *self)
@@ -433,8 +433,8 @@ static void budgets_of_many_groups(void **state)
     many self = many_new(3);
     for (int step = 0; step < 6; step++) {
         cost_kind kind = step % 2 ? COST_PARAMS : COST_MACS;
-        cut_space space = {MANY + 1, self.units, (const path *const *)self.paths, self.cost,
-                           1 + step / 4};
+        cut_space space = {MANY + 1,  self.units,   (const path *const *)self.paths,
+                           self.cost, 1 + step / 4, CUT_BY_ERROR};
         int64_t most = cost_of(self.cost, kind, self.units), budget = most * (9 - step) / 10;
         bool reached = false;
         double chance = random_error(&space, kind, budget, self.widths);
@@ -451,7 +451,8 @@ static void budgets_of_many_groups(void **state)
         }
     }
     bool reached = true;
-    cut_space space = {MANY + 1, self.units, (const path *const *)self.paths, self.cost, 1};
+    cut_space space = {MANY + 1,  self.units, (const path *const *)self.paths,
+                       self.cost, 1,          CUT_BY_ERROR};
     study_expect(ctx, cut_to_budget(ctx, &space, COST_MACS, 1, self.widths, &reached));
     assert_false(reached);
     for (int64_t g = 0; g < MANY; g++) assert_true(self.widths[g] == 1);

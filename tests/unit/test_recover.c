@@ -492,7 +492,7 @@ static void test_flattened_channels_are_units(void **state)
     shape one = build_shape("2 6 6");
     calibration *stats = NULL;
     group_sites *sites = NULL;
-    expect(calibration_collect(ctx, b.graph, self.groups, &source, &one, &stats));
+    expect(calibration_collect(ctx, b.graph, self.facts, self.groups, &source, &one, 0, &stats));
     int64_t block = unit_block_find(stats->blocks, h, 0);
     assert_true(block >= 0);
     const moments *units = stats->units[block];
@@ -537,8 +537,9 @@ static void test_moments_are_bounded(void **state)
     studied self = study(ctx, b.graph);
     shape one = build_shape("2");
     calibration *stats = NULL;
-    assert_int_equal(calibration_collect(ctx, b.graph, self.groups, &source, &one, &stats),
-                     COSET_ELIMIT);
+    assert_int_equal(
+        calibration_collect(ctx, b.graph, self.facts, self.groups, &source, &one, 0, &stats),
+        COSET_ELIMIT);
     assert_null(stats);
     assert_non_null(strstr(coset_ctx_error(ctx), "'h'"));
     assert_non_null(strstr(coset_ctx_error(ctx), "17000 units"));
@@ -567,7 +568,7 @@ static void test_costs_go_through_sums(void **state)
     shape one = build_shape("2 6 6");
     calibration *stats = NULL;
     group_sites *sites = NULL;
-    expect(calibration_collect(ctx, b.graph, self.groups, &source, &one, &stats));
+    expect(calibration_collect(ctx, b.graph, self.facts, self.groups, &source, &one, 0, &stats));
     /* The group of z2: read by z3 alone, behind which is the sum. */
     int64_t unit = 0;
     int32_t group = -1;
@@ -616,7 +617,8 @@ static coset_status recover_all(const cut_model *self)
     calibration *stats = NULL;
     recovery_targets *targets = NULL;
     coset_graph *refitted = NULL, *matched = NULL;
-    TRY(calibration_collect(ctx, self->b.graph, self->s.groups, &source, &one_image, &stats));
+    TRY(calibration_collect(ctx, self->b.graph, self->s.facts, self->s.groups, &source, &one_image,
+                            0, &stats));
     TRY(recovery_targets_new(ctx, self->b.graph, self->s.groups, &source, &one_image, &targets));
     TRY(reconstruct(ctx, self->plan, targets, self->small, 1e-3, &refitted));
     TRY(match_statistics(ctx, self->plan, targets, self->small, &matched));

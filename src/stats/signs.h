@@ -1,0 +1,26 @@
+/* Sign counts: for every unit and every place, on how many samples it is positive. */
+#ifndef COSET_STATS_SIGNS_H
+#define COSET_STATS_SIGNS_H
+
+#include "graph/tensor.h"
+
+/* Of a value with n features; `places` are all other elements of one sample (height x width of an image, 1 for a
+ * dense unit). A monoid: zero, add, merge. Memory: n places counters, whatever the number of samples. */
+typedef struct sign_counts {
+    int64_t n, places, count; /* features; elements per sample and feature; samples */
+    int64_t *positive;        /* (n, places) samples with x > 0 */
+} sign_counts;
+
+/* Errors: COSET_EMEMORY. */
+COSET_MUST_USE coset_status sign_counts_new(coset_ctx *ctx, int64_t n, int64_t places,
+                                            sign_counts **counts_out);
+/* Adds the samples [0, samples) of an array (samples, ...) whose features lie along `axis` >= 1 (or < 0: from the end).
+ * Errors: COSET_EARGUMENT for other sizes; COSET_EUNSUPPORTED if it does not hold floats. NaN counts as not positive. */
+COSET_MUST_USE coset_status sign_counts_add(coset_ctx *ctx, sign_counts *self, const array *values,
+                                            int axis, int64_t samples);
+/* self += other. Errors: COSET_EARGUMENT for other sizes. */
+COSET_MUST_USE coset_status sign_counts_merge(coset_ctx *ctx, sign_counts *self,
+                                              const sign_counts *other);
+void sign_counts_free(coset_ctx *ctx, sign_counts *self); /* NULL is allowed */
+
+#endif
