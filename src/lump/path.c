@@ -30,6 +30,9 @@ void path_free(coset_ctx *ctx, path *self)
     ctx_free(ctx, self->gain);
     ctx_free(ctx, self->offset);
     ctx_free(ctx, self->order);
+    ctx_free(ctx, self->slope);
+    ctx_free(ctx, self->shift);
+    ctx_free(ctx, self->score);
     for (int c = 0; c < 3; c++) path_free(ctx, self->choice[c]);
     ctx_free(ctx, self->height);
     ctx_free(ctx, self->error);
@@ -163,6 +166,15 @@ static void keep_singletons(lumping *map, int64_t *size)
     }
 }
 
+/* What the units that leave are replaced by: constants. */
+static coset_status take_shift(coset_ctx *ctx, const double *shift, lumping *map)
+{
+    coset_status status = ctx_alloc(ctx, map->n, sizeof *map->shift, &map->shift);
+    for (int64_t u = 0; status == COSET_OK && u < map->n; u++)
+        map->shift[u] = map->block[u] < 0 ? shift[u] : 0;
+    return status;
+}
+
 static int ascending(const void *left, const void *right)
 {
     int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
@@ -181,6 +193,7 @@ coset_status path_lumping(coset_ctx *ctx, const path *self, int64_t k, lumping *
         memcpy(units, self->order, (size_t)k * sizeof *units);
         qsort(units, (size_t)k, sizeof *units, ascending);
         TRY(lumping_select(ctx, self->n, units, k, lumping_out));
+        if (self->shift != NULL) TRY(take_shift(ctx, self->shift, *lumping_out));
     } else {
         cluster_cut_count(&self->tree, k, units);
         TRY(merged(ctx, self, units, k, lumping_out));
@@ -188,5 +201,9 @@ coset_status path_lumping(coset_ctx *ctx, const path *self, int64_t k, lumping *
     }
 done:
     ctx_free(ctx, units);
+    if (status != COSET_OK) {
+        lumping_free(ctx, *lumping_out);
+        *lumping_out = NULL;
+    }
     return status;
 }

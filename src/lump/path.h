@@ -18,7 +18,8 @@ typedef struct path {
     bool sums;         /* blocks by their sums instead of means (METHODS.md 4.3) */
     int64_t *order;    /* [n] the first k stay */
     double *slope,
-        *shift; /* [n] with an order: what does not stay is bypassed by h ~ slope z + shift; NULL: dropped */
+        *shift; /* [n] with an order: what does not stay is bypassed by h ~ slope z + shift. slope NULL: dropped,
+                   with h ~ shift; both NULL: dropped, with h ~ 0 */
     int64_t
         line; /* the line's cost in units: width k stands for k - line units and the line (0 for a path whose
                        k is what it keeps) */

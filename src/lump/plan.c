@@ -50,6 +50,7 @@ void plan_free(coset_ctx *ctx, coset_plan *plan)
         ctx_free(ctx, plan->groups[g].name);
         ctx_free(ctx, plan->groups[g].method);
         ctx_free(ctx, plan->groups[g].skipped);
+        ctx_free(ctx, plan->groups[g].score);
         lumping_free(ctx, plan->groups[g].map);
     }
     for (int64_t m = 0; plan->masks != NULL && m < plan->n_masks; m++) {

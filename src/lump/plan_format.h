@@ -7,7 +7,7 @@
 #define PLAN_FORMAT "coset-plan"
 enum { PLAN_VERSION = 1, PLAN_ENTRY_NAME = 64 };
 
-/* Most groups and masks together, and most units and kept units: so that the caps of json_read never stop
+/* Most groups and masks together, and most units, kept units and scores: so that the caps of json_read never stop
  * a plan that was saved. */
 enum { PLAN_ENTRIES = 1 << 16, PLAN_UNITS = 1 << 21 };
 

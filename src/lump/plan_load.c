@@ -34,6 +34,16 @@ static coset_status read_count(coset_ctx *ctx, const jvalue *object, const char 
     return COSET_OK;
 }
 
+static bool is_number(const jvalue *value)
+{
+    return value->kind == JVALUE_INTEGER || value->kind == JVALUE_REAL;
+}
+
+static double number_in(const jvalue *value)
+{
+    return value->kind == JVALUE_REAL ? value->real : (double)value->integer;
+}
+
 /* Heights and errors: numbers of 0 or more; null is unknown. */
 static coset_status read_measure(coset_ctx *ctx, const jvalue *object, const char *key,
                                  double *value_out)
@@ -41,9 +51,9 @@ static coset_status read_measure(coset_ctx *ctx, const jvalue *object, const cha
     const jvalue *value = jvalue_get(object, key);
     *value_out = (double)NAN;
     if (jvalue_is_null(value)) return COSET_OK;
-    if (value->kind != JVALUE_INTEGER && value->kind != JVALUE_REAL)
+    if (!is_number(value))
         return ctx_fail(ctx, COSET_EFORMAT, "\"%s\" must be a number or null", key);
-    *value_out = value->kind == JVALUE_REAL ? value->real : (double)value->integer;
+    *value_out = number_in(value);
     return COSET_OK;
 }
 
@@ -70,6 +80,24 @@ static coset_status read_list(coset_ctx *ctx, const jvalue *list, const char *ke
     values = NULL;
 done:
     ctx_free(ctx, values);
+    return status;
+}
+
+/* Scores: one finite number for each unit, or null. */
+static coset_status read_scores(coset_ctx *ctx, const jvalue *object, plan_group *group)
+{
+    const jvalue *list = jvalue_get(object, "scores");
+    if (jvalue_is_null(list)) return COSET_OK;
+    if (!is_list(list) || list->n != group->units)
+        return ctx_fail(ctx, COSET_EFORMAT, "\"scores\" must list %lld units",
+                        (long long)group->units);
+    coset_status status = ctx_alloc(ctx, list->n, sizeof *group->score, &group->score);
+    for (int64_t u = 0; status == COSET_OK && u < list->n; u++) {
+        if (!is_number(&list->items[u]))
+            return ctx_fail(ctx, COSET_EFORMAT, "entry %lld of \"scores\" is not a number",
+                            (long long)u);
+        group->score[u] = number_in(&list->items[u]);
+    }
     return status;
 }
 
@@ -141,6 +169,7 @@ static coset_status read_group(coset_ctx *ctx, const jvalue *object, const safet
     TRY(read_text(ctx, object, "skipped", true, &group->skipped));
     TRY(read_measure(ctx, object, "height", &group->height));
     TRY(read_measure(ctx, object, "error", &group->error));
+    TRY(read_scores(ctx, object, group));
     TRY(read_map(ctx, object, file, index, group));
 done:
     if (status != COSET_OK) return ctx_fail_in(ctx, status, "group %lld", (long long)index);

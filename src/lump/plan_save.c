@@ -126,14 +126,17 @@ static coset_status check_text(sink *self, const char *text)
                     text);
 }
 
-static json_t *list_of(const int64_t *values, int64_t n)
+/* A list of n values, of integers or, where they are NULL, of reals. */
+static json_t *list_of(const int64_t *integers, const double *reals, int64_t n)
 {
     json_t *list = json_array();
-    for (int64_t i = 0; list != NULL && i < n; i++)
-        if (json_array_append_new(list, json_integer(values[i])) != 0) {
+    for (int64_t i = 0; list != NULL && i < n; i++) {
+        json_t *value = integers != NULL ? json_integer(integers[i]) : json_real(reals[i]);
+        if (json_array_append_new(list, value) != 0) {
             json_decref(list);
             return NULL;
         }
+    }
     return list;
 }
 
@@ -149,12 +152,14 @@ static coset_status put_group(sink *self, const plan_group *group)
     TRY(check_text(self, group->name));
     TRY(check_text(self, group->method));
     TRY(check_text(self, group->skipped));
-    json_t *kept = map != NULL ? list_of(map->keep, map->k) : json_null();
-    json_t *blocks = map != NULL ? list_of(map->block, map->n) : json_null();
-    TRY(put_json(self, json_pack("{s:s, s:I, s:o, s:o, s:s?, s:o, s:o, s:s?}", "name", group->name,
-                                 "units", (json_int_t)group->units, "kept", kept, "blocks", blocks,
-                                 "method", group->method, "height", number_of(group->height),
-                                 "error", number_of(group->error), "skipped", group->skipped)));
+    json_t *kept = map != NULL ? list_of(map->keep, NULL, map->k) : json_null();
+    json_t *blocks = map != NULL ? list_of(map->block, NULL, map->n) : json_null();
+    json_t *scores = group->score != NULL ? list_of(NULL, group->score, group->units) : json_null();
+    TRY(put_json(self,
+                 json_pack("{s:s, s:I, s:o, s:o, s:s?, s:o, s:o, s:o, s:s?}", "name", group->name,
+                           "units", (json_int_t)group->units, "kept", kept, "blocks", blocks,
+                           "method", group->method, "height", number_of(group->height), "error",
+                           number_of(group->error), "scores", scores, "skipped", group->skipped)));
 done:
     return status;
 }
@@ -217,14 +222,17 @@ done:
 static coset_status check_size(coset_ctx *ctx, const coset_plan *plan, const char *path)
 {
     int64_t values = 0;
-    for (int64_t g = 0; g < plan->n_groups; g++)
-        if (plan->groups[g].map != NULL) values += plan->groups[g].map->n + plan->groups[g].map->k;
+    for (int64_t g = 0; g < plan->n_groups; g++) {
+        const plan_group *group = &plan->groups[g];
+        if (group->map != NULL) values += group->map->n + group->map->k;
+        if (group->score != NULL) values += group->units;
+    }
     if (plan->n_groups + plan->n_masks > PLAN_ENTRIES)
         return ctx_fail(ctx, COSET_ELIMIT, "%s: a plan holds at most %d groups and masks", path,
                         PLAN_ENTRIES);
     if (values > PLAN_UNITS)
         return ctx_fail(ctx, COSET_ELIMIT,
-                        "%s: a plan holds at most %d units and kept units together", path,
+                        "%s: a plan holds at most %d units, kept units and scores together", path,
                         PLAN_UNITS);
     return COSET_OK;
 }

@@ -146,7 +146,11 @@ coset_status method_configure(const coset_method *self, method_call *call,
         if (status != COSET_OK) return status;
     }
     call->masks = false;
+    call->ranking = (mask_ranking){.scope = MASK_MODEL};
     call->sweep = SWEEP_NONE;
+    call->allocation = CUT_BY_ERROR;
+    call->kinds = 0;
+    call->rounds = 1;
     if (self->configure != NULL) self->configure(call);
     return COSET_OK;
 }

@@ -266,6 +266,12 @@ static const struct {
     {GROUP(",\"method\":4"), COSET_EFORMAT, "method"},
     {GROUP(",\"height\":\"x\""), COSET_EFORMAT, "height"},
     {GROUP(",\"height\":1e999"), COSET_EFORMAT, "too large"},
+    {GROUP(",\"scores\":1"), COSET_EFORMAT, "\"scores\" must list 2 units"},
+    {GROUP(",\"scores\":[]"), COSET_EFORMAT, "\"scores\" must list 2 units"},
+    {GROUP(",\"scores\":[1,2,3]"), COSET_EFORMAT, "\"scores\" must list 2 units"},
+    {GROUP(",\"scores\":[1,null]"), COSET_EFORMAT, "entry 1 of \"scores\""},
+    {GROUP(",\"scores\":[\"x\",2]"), COSET_EFORMAT, "entry 0 of \"scores\""},
+    {GROUP(",\"scores\":[1e999,2]"), COSET_EFORMAT, "too large"},
     {GROUP(",\"kept\":[0]"), COSET_EFORMAT, "kept"},
     {GROUP(",\"kept\":[],\"blocks\":[-1,-1]"), COSET_EFORMAT, "kept"},
     {GROUP(",\"kept\":[0,1,2],\"blocks\":[0,1]"), COSET_EFORMAT, "kept"},
@@ -295,9 +301,10 @@ static void damaged_plans_are_named(void **state)
         assert_null(plan);
         assert_null(strpbrk(coset_ctx_error(ctx), "\n\x1b"));
     }
-    const char *fine = GROUP(",\"kept\":[0],\"blocks\":[0,-1],\"new\":[{}]");
+    const char *fine = GROUP(",\"kept\":[0],\"blocks\":[0,-1],\"scores\":[3,-0.5],\"new\":[{}]");
     ok(decode(fine, strlen(fine), data, size, &plan));
     assert_true(plan->groups[0].map->k == 1 && plan->n_masks == 0 && plan->method == NULL);
+    assert_true(plan->groups[0].score[0] == 3 && plan->groups[0].score[1] == -0.5);
     plan_free(ctx, plan);
     plan = NULL;
     data[size - 1] = 0x7f; /* NaN */
@@ -379,6 +386,8 @@ static void units_are_capped(void **state)
             plans_same(plan, back);
             plan_free(ctx, back);
         }
+        ok(ctx_alloc(ctx, n, sizeof(double), &plan->groups[0].score));
+        assert_int_equal(plan_save(ctx, plan, "scored.json"), COSET_ELIMIT); /* they count, too */
         plan_free(ctx, plan);
     }
 }
