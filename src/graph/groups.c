@@ -402,6 +402,7 @@ coset_status groups_find(coset_ctx *ctx, const coset_graph *graph, const graph_f
     finder self = {.ctx = ctx, .graph = graph};
     *groups_out = NULL;
     TRY(ctx_alloc(ctx, 1, sizeof *self.out, &self.out));
+    self.out->facts = facts;
     TRY(labels_run(ctx, graph, facts, &self.out->labels));
     self.out->n_slots = labels_slots(self.out->labels, &self.out->slots);
     TRY(labels_orders(self.out->labels, &self.orders));

@@ -71,6 +71,7 @@ typedef struct graph_groups {
         *contraction_of; /* [n_slots] contraction whose weight or bias the slot belongs to; -1 */
     int32_t *group_of;   /* [labels_count] group of a label class; -1: none */
     int64_t *unit_of;    /* [labels_count] its unit */
+    const graph_facts *facts; /* under which they were found; borrowed */
     arena arena;
 } graph_groups;
 

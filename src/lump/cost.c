@@ -247,9 +247,8 @@ done:
     return status;
 }
 
-/* MACs of one node at full widths; 0 if they are not known. */
-static coset_status node_macs(coset_ctx *ctx, const coset_graph *graph, const graph_facts *facts,
-                              const graph_node *node, int64_t *macs_out)
+coset_status cost_node_macs(coset_ctx *ctx, const coset_graph *graph, const graph_facts *facts,
+                            const graph_node *node, int64_t *macs_out)
 {
     coset_status status = COSET_OK;
     fact *known = NULL;
@@ -283,7 +282,7 @@ static coset_status count_macs(coset_ctx *ctx, cost_model *self, const coset_gra
             use.axis[1] = groups->contractions[c++].out_slot;
         }
         if (node->op == NULL || node->op->macs == NULL) continue;
-        TRY(node_macs(ctx, graph, facts, node, &use.fixed));
+        TRY(cost_node_macs(ctx, graph, facts, node, &use.fixed));
         if (use.fixed > 0) self->macs[self->n_macs++] = use;
     }
 done:

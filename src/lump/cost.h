@@ -21,4 +21,9 @@ int64_t cost_change(const cost_model *self, cost_kind kind, const int64_t *width
                     int64_t width);
 void cost_model_free(coset_ctx *ctx, cost_model *self);
 
+/* MACs of one node at full widths; 0 if they are not known. Errors: COSET_EMEMORY. */
+COSET_MUST_USE coset_status cost_node_macs(coset_ctx *ctx, const coset_graph *graph,
+                                           const graph_facts *facts, const graph_node *node,
+                                           int64_t *macs_out);
+
 #endif
