@@ -21,7 +21,7 @@ typedef struct compress_flags {
     double rule[RULES];
     int given[RULES];
     const char *model, *out, *report, *round_to;
-    bool dry_run, force;
+    bool structured, dry_run, force;
 } compress_flags;
 
 /* ---- the work ---------------------------------------------------------------------------------- */
@@ -137,6 +137,40 @@ static int choose_rounding(compress_flags *flags)
     return 0;
 }
 
+/* True if `name` is one of the methods A+B+.... */
+static bool asks_for(const char *methods, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = methods; at != NULL;) {
+        if (strncmp(at, name, length) == 0 && (at[length] == '\0' || at[length] == '+'))
+            return true;
+        at = strchr(at, '+');
+        if (at != NULL) at++;
+    }
+    return false;
+}
+
+/* --structured is METHOD.structured true, for every method that is asked for and has it. */
+static int choose_structured(const compress_flags *flags, setting_list *settings)
+{
+    const char *const param = "structured", *name = NULL;
+    char setting[80], list[256] = "";
+    bool found = !flags->structured;
+    for (int64_t k = 0; flags->structured && (name = coset_method_name(k)) != NULL; k++) {
+        if (!coset_method_has_setting(name, param)) continue;
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", used > 0 ? ", " : "", name);
+        if (!asks_for(flags->options.method, name)) continue;
+        snprintf(setting, sizeof setting, "%s.%s", name, param);
+        if (!settings_add(settings, setting, strlen(setting), "true")) return EXIT_FAILED;
+        found = true;
+    }
+    if (!found)
+        complain("--structured: method %s has no such setting; it is one of %s",
+                 flags->options.method, list);
+    return found ? 0 : EXIT_USAGE;
+}
+
 static int check_paths(compress_flags *flags)
 {
     path_set *paths = calloc(1, sizeof *paths);
@@ -155,7 +189,7 @@ static int check_paths(compress_flags *flags)
     return code;
 }
 
-static int check(compress_flags *flags, const parsed *found)
+static int check(compress_flags *flags, parsed *found)
 {
     if (found->n_positional < 1) return missing(&verb_compress, "a MODEL");
     if (flags->out == NULL && !flags->dry_run)
@@ -163,6 +197,7 @@ static int check(compress_flags *flags, const parsed *found)
     int code = check_method(flags->options.method);
     if (code == 0) code = choose_rule(flags);
     if (code == 0) code = choose_rounding(flags);
+    if (code == 0) code = choose_structured(flags, &found->settings);
     if (code != 0) return code;
     if (flags->report != NULL && !has_suffix(flags->report, ".json|.html")) {
         complain("%s: a report's name (--report) ends in .json or .html", flags->report);
@@ -233,6 +268,8 @@ static int run(int argc, char **argv)
          NULL},
         {"--METHOD.PARAM", "V", "a setting of a method, as --afde.linkage single", OPTION_HELP,
          NULL, 0, 0, NULL, NULL},
+        {"--structured", NULL, "short for --METHOD.structured true: whole units instead of weights",
+         OPTION_SWITCH, &flags.structured, 0, 0, NULL, NULL},
         OPTION_TITLE("one rule (default --params 50%); shares as 0.25 or 25% of the original"),
         RULE(COSET_RULE_EPS, "E", OPTION_NUMBER, 0, HUGE_VAL, "tolerance: merge what is as near"),
         RULE(COSET_RULE_RATIO, "R", OPTION_SHARE, 1e-12, 1, "share of units kept in every group"),

@@ -18,6 +18,19 @@ void settings_free(setting_list *self)
     *self = (setting_list){NULL, 0};
 }
 
+bool settings_add(setting_list *self, const char *name, size_t length, const char *value)
+{
+    coset_setting *items = realloc(self->items, ((size_t)self->n + 1) * sizeof *items);
+    char *copy = items != NULL ? strndup(name, length) : NULL;
+    if (items != NULL) self->items = items;
+    if (copy == NULL) {
+        complain("out of memory");
+        return false;
+    }
+    self->items[self->n++] = (coset_setting){copy, value};
+    return true;
+}
+
 /* ---- values ------------------------------------------------------------------------------------ */
 
 static bool read_number(const char *text, char **end_out, double *value_out)
@@ -286,18 +299,9 @@ static int add_setting(parser *self, const char *flag)
     snprintf(method, sizeof method, "%.*s", (int)(strcspn(flag, ".") - 2), flag + 2);
     int code = check_method(method);
     if (code != 0) return code;
-    coset_setting *items = realloc(list->items, ((size_t)list->n + 1) * sizeof *items);
-    char *name = items != NULL ? strndup(flag + 2, length - 2) : NULL;
-    if (items != NULL) list->items = items;
-    if (name == NULL) {
-        complain("out of memory");
-        return EXIT_FAILED;
-    }
-    list->items[list->n] = (coset_setting){name, NULL};
-    list->n++;
     const char *value = flag[length] == '=' ? flag + length + 1 : take_value(self, flag);
-    list->items[list->n - 1].value = value;
-    return value != NULL ? 0 : EXIT_USAGE;
+    if (value == NULL) return EXIT_USAGE;
+    return settings_add(list, flag + 2, length - 2, value) ? 0 : EXIT_FAILED;
 }
 
 static int parse_flag(parser *self, const char *flag, bool settings)

@@ -105,6 +105,8 @@ typedef struct setting_list {
 } setting_list;
 
 void settings_free(setting_list *self);
+/* Adds NAME, of which `length` characters are copied; the value is borrowed. False: out of memory, and said. */
+bool settings_add(setting_list *self, const char *name, size_t length, const char *value);
 
 typedef struct parsed {
     const char *positional[4];

@@ -40,6 +40,14 @@ const char *coset_method_summary(int64_t index)
     return self != NULL ? self->summary : NULL;
 }
 
+bool coset_method_has_setting(const char *method, const char *setting)
+{
+    const coset_method *self = method_find(method);
+    for (int p = 0; self != NULL && p < self->n_params; p++)
+        if (strcmp(self->params[p].name, setting) == 0) return true;
+    return false;
+}
+
 /* ---- settings --------------------------------------------------------------------------------- */
 
 /* Index of `value` among "a|b|c", or -1. */

@@ -22,7 +22,7 @@ for verb in inspect run eval compress demo ode; do
     expect 0 "$verb" -h
 done
 expect 0 compress --help
-says out --method --eps --ratio --params --macs --max-drop --recover --round-to --only --ignore --plan-out --plan \
+says out --method --structured --eps --ratio --params --macs --max-drop --recover --round-to --only --ignore --plan-out --plan \
     --report --calib-samples --seed -j --dry-run --json -q -v --force --data --test --target --layout --scale --mean \
     --std --resize --fit --pad-value --channels --standardise --test-share afde magnitude wanda random merge select auto
 expect 0 eval --help
@@ -47,6 +47,8 @@ refused 2 "'zzzz'" compress --help zzzz
 refused 2 "did you mean 'afde'" compress mlp.onnx -o small.onnx --afed.linkage single
 refused 2 "linkge" compress mlp.onnx -o small.onnx --method afde --afde.linkge single
 refused 2 "sideways" compress mlp.onnx -o small.onnx --method afde --afde.linkage sideways
+refused 2 "--structured: method auto has no such setting; it is one of magnitude" \
+    compress mlp.onnx -o small.onnx --structured
 refused 2 "unknown verb 'comprss'" help comprss
 
 # What is missing, or too much.
