@@ -42,13 +42,19 @@ static void add_stage(outcome *at, const char *name, double rel_l2, double start
     at->stages[at->n_stages++].seconds = report_clock() - start;
 }
 
+/* A lift says what units that are left stand for; a bypass leaves no question open. */
+static bool is_lifted(const lumping *map)
+{
+    return map != NULL && map->k < map->n && map->slope == NULL;
+}
+
 static coset_status lift_maps(job *self, coset_plan *plan)
 {
     coset_status status = COSET_OK;
     group_sites *sites = NULL;
     for (int64_t g = 0; g < plan->n_groups; g++) {
         lumping *map = plan->groups[g].map;
-        if (map == NULL || map->k == map->n) continue;
+        if (!is_lifted(map)) continue;
         TRY(group_sites_new(self->ctx, self->graph, self->groups, self->stats, g, &sites));
         TRY(group_sites_lift(self->ctx, sites, LIFT_RIDGE, map));
         group_sites_free(self->ctx, sites);
@@ -64,7 +70,7 @@ static void drop_lifts(coset_ctx *ctx, coset_plan *plan, double *const *shifts)
 {
     for (int64_t g = 0; g < plan->n_groups; g++) {
         lumping *map = plan->groups[g].map;
-        if (map == NULL) continue;
+        if (!is_lifted(map)) continue;
         ctx_free(ctx, map->lift);
         ctx_free(ctx, map->shift);
         map->lift = NULL;
@@ -82,7 +88,7 @@ static coset_status try_lift(job *self, outcome *at, double *rel_l2)
     bool dropped = false;
     TRY(ctx_alloc(ctx, at->plan->n_groups, sizeof *shifts, &shifts));
     for (int64_t g = 0; g < at->plan->n_groups; g++) /* set aside the method's own shifts */
-        if (at->plan->groups[g].map != NULL) {
+        if (is_lifted(at->plan->groups[g].map)) {
             shifts[g] = at->plan->groups[g].map->shift;
             at->plan->groups[g].map->shift = NULL;
         }

@@ -10,13 +10,15 @@
 #include "lump/plan.h"
 
 /* Where a group's line runs. z = W x + b by one contraction gives all units of the group and nothing else;
- * h, a function of z unit by unit, is what all readers read. */
+ * h, a function of z unit by unit, is what all readers read.
+ *   padded  windows of a reader reach into padding. There the constant part of a bypass counts as it does elsewhere,
+ *           although h is 0: only what a unit with slope b1 + shift = 0 leaves is exact */
 typedef struct bypass_line {
     int64_t producer; /* contraction; -1: no line */
     int32_t x, z, h;  /* values */
     int32_t n_readers;
-    int64_t *
-        readers; /* [n_readers] contractions that read h, ascending; owned by the arena of `lines` */
+    int64_t *readers; /* [n_readers] contractions that read h, ascending; owned by the lines */
+    bool padded;
 } bypass_line;
 
 typedef struct bypass_lines {
@@ -58,15 +60,15 @@ COSET_MUST_USE coset_status bypass_lay(coset_ctx *ctx, const coset_graph *graph,
 /* What models with bypasses cost. State: kept [groups->n] units of every group, and whether it is bypassed. */
 typedef struct bypass_costs bypass_costs;
 
-/* unit_cost [n_contractions] of one stored weight: 1 for parameters, its uses for MACs; biases count with
- * bias_cost (1 or 0). All borrowed for the life of the result. Errors: COSET_EMEMORY. */
+/* unit_cost [n_contractions] of one stored weight: 1 for parameters (0 where a constant was counted before), its
+ * uses for MACs; biases count with bias_cost (1 or 0). All borrowed for the life of the result. Errors: COSET_EMEMORY. */
 COSET_MUST_USE coset_status bypass_costs_new(coset_ctx *ctx, const coset_graph *graph,
                                              const graph_groups *groups, const bypass_lines *lines,
                                              const double *unit_cost, double bias_cost,
                                              bypass_costs **costs_out);
 void bypass_costs_free(coset_ctx *ctx, bypass_costs *self);
 /* All contractions and their biases: sum over c of in*(c) out(c), in* = kept units on its input axis, and in* of the
- * producer of every bypassed group on it (lines at full rank). Cost: O(contractions). */
+ * producer of every bypassed group on it (lines at full rank); a reader without a bias gets one. Cost: O(contractions). */
 double bypass_cost_of(bypass_costs *self, const int64_t *kept, const bool *bypassed);
 /* What it saves to bypass one more group, `units` of it: exact under the state given, skips in front of and behind it
  * included. The counting rule: n (P + Q + 1) - P Q > 0.   Source: METHODS.md section 6.

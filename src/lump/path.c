@@ -114,9 +114,11 @@ int64_t path_width(const path *self, double eps)
 const path *path_at(const path *self, int64_t k)
 {
     while (self->choice[0] != NULL) {
-        const path *first = self->choice[0], *second = self->choice[1];
-        bool exact = second->tree.merges != NULL && second->height[k] == 0;
-        self = exact || second->error[k] < first->error[k] ? second : first;
+        const path *best = self->choice[0], *second = self->choice[1];
+        for (int c = 1; c < 3 && self->choice[c] != NULL; c++)
+            if (self->choice[c]->error[k] < best->error[k]) best = self->choice[c];
+        bool exact = second != NULL && second->tree.merges != NULL && second->height[k] == 0;
+        self = exact ? second : best;
     }
     return self;
 }
@@ -181,6 +183,22 @@ static int ascending(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
+/* The first units of an order, ascending. */
+static coset_status select_first(coset_ctx *ctx, const path *self, int64_t k, int64_t *units,
+                                 lumping **lumping_out)
+{
+    coset_status status = COSET_OK;
+    if (self->slope != NULL) k = k > self->line ? k - self->line : 0;
+    memcpy(units, self->order, (size_t)k * sizeof *units);
+    qsort(units, (size_t)k, sizeof *units, ascending);
+    if (self->slope != NULL)
+        return lumping_bypass(ctx, self->n, units, k, self->slope, self->shift, lumping_out);
+    TRY(lumping_select(ctx, self->n, units, k, lumping_out));
+    if (self->shift != NULL) TRY(take_shift(ctx, self->shift, *lumping_out));
+done:
+    return status;
+}
+
 coset_status path_lumping(coset_ctx *ctx, const path *self, int64_t k, lumping **lumping_out)
 {
     coset_status status = COSET_OK;
@@ -190,10 +208,7 @@ coset_status path_lumping(coset_ctx *ctx, const path *self, int64_t k, lumping *
     if (k >= self->n) return lumping_identity(ctx, self->n, lumping_out);
     TRY(ctx_alloc(ctx, self->n, sizeof *units, &units));
     if (self->order != NULL) {
-        memcpy(units, self->order, (size_t)k * sizeof *units);
-        qsort(units, (size_t)k, sizeof *units, ascending);
-        TRY(lumping_select(ctx, self->n, units, k, lumping_out));
-        if (self->shift != NULL) TRY(take_shift(ctx, self->shift, *lumping_out));
+        TRY(select_first(ctx, self, k, units, lumping_out));
     } else {
         cluster_cut_count(&self->tree, k, units);
         TRY(merged(ctx, self, units, k, lumping_out));

@@ -216,6 +216,7 @@ coset_status group_sites_lift(coset_ctx *ctx, const group_sites *self, double ri
     int64_t n = map->n, k = map->k;
     double *cov = NULL, *mean = NULL, *rg = NULL, *rgr = NULL, *lift = NULL, *shift = NULL;
     double total = 0;
+    if (map->slope != NULL) return COSET_OK;
     TRY(ctx_alloc(ctx, n * n, sizeof *cov, &cov));
     TRY(ctx_alloc(ctx, n, sizeof *mean, &mean));
     TRY(ctx_alloc(ctx, k * n, sizeof *rg, &rg));

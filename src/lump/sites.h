@@ -95,7 +95,8 @@ void group_sites_free(coset_ctx *ctx, group_sites *self);
 
 /* Least-squares lift L, c of a lumping from the first site's moments: replaces map->lift, map->shift.
  *   h ~ L (R h) + c,   L = G R^T (R G R^T)^-1
- * where several sites exist, the sum of their covariances weighted by trace(M G) is used. */
+ * where several sites exist, the sum of their covariances weighted by trace(M G) is used. A lumping with slopes
+ * stays as it is. */
 COSET_MUST_USE coset_status group_sites_lift(coset_ctx *ctx, const group_sites *self, double ridge,
                                              lumping *map);
 
