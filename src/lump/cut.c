@@ -258,8 +258,8 @@ static void exchange(exchanger *self)
     }
 }
 
-coset_status cut_to_budget(coset_ctx *ctx, const cut_space *self, cost_kind kind, int64_t budget,
-                           int64_t *widths, bool *reached_out)
+static coset_status cut_by_error(coset_ctx *ctx, const cut_space *self, cost_kind kind,
+                                 int64_t budget, int64_t *widths, bool *reached_out)
 {
     coset_status status = COSET_OK;
     int64_t *trial = NULL;
@@ -277,4 +277,63 @@ coset_status cut_to_budget(coset_ctx *ctx, const cut_space *self, cost_kind kind
 done:
     ctx_free(ctx, trial);
     return status;
+}
+
+/* ---- one height or one share for all groups ----------------------------------------------------- */
+
+/* The level from which on a group is wider than it is: the negative of the height below which it gets the next
+ * width, or the share of units at which it does (cut_at_ratio). False: it is whole. */
+static bool next_level(const cut_space *self, const int64_t *widths, int64_t g, double *level_out)
+{
+    int64_t width = widths[g];
+    if (self->paths[g] == NULL || width >= self->units[g]) return false;
+    if (self->allocation == CUT_BY_SHARE) {
+        int64_t wider = cut_round_up(self, g, width + 1), wanted = (width + wider + 1) / 2;
+        *level_out = ((double)wanted - 0.5) / (double)self->units[g];
+    } else {
+        *level_out = -self->paths[g]->height[width];
+    }
+    return true;
+}
+
+/* Widens all groups from the narrowest on, in the order of levels, which is what lowering one height (raising one
+ * share) does. Where a step does not fit, so do other groups' steps of the same level, and one step more each. */
+static coset_status cut_by_level(coset_ctx *ctx, const cut_space *self, cost_kind kind,
+                                 int64_t budget, int64_t *widths, bool *reached_out)
+{
+    rate_heap heap = {0};
+    rate_entry at = {0};
+    double full = (double)INFINITY; /* the level that did not fit as a whole */
+    *reached_out = true;
+    memcpy(widths, self->units, (size_t)self->n * sizeof *widths);
+    if (cost_of(self->cost, kind, widths) <= budget) return COSET_OK;
+    coset_status status = rate_heap_new(ctx, self->n, &heap);
+    if (status != COSET_OK) return status;
+    for (at.group = 0; at.group < self->n; at.group++) {
+        if (self->paths[at.group] != NULL) widths[at.group] = cut_round_up(self, at.group, 1);
+        if (next_level(self, widths, at.group, &at.rate)) rate_heap_push(&heap, at);
+    }
+    int64_t left = budget - cost_of(self->cost, kind, widths);
+    *reached_out = left >= 0;
+    while (left >= 0 && rate_heap_pop(&heap, &at)) {
+        int64_t wider = cut_round_up(self, at.group, widths[at.group] + 1);
+        int64_t change = cost_change(self->cost, kind, widths, at.group, wider);
+        if (change > left) {
+            full = fmin(full, at.rate);
+            continue;
+        }
+        widths[at.group] = wider;
+        left -= change;
+        if (at.rate <= full && next_level(self, widths, at.group, &at.rate))
+            rate_heap_push(&heap, at);
+    }
+    rate_heap_free(ctx, &heap);
+    return COSET_OK;
+}
+
+coset_status cut_to_budget(coset_ctx *ctx, const cut_space *self, cost_kind kind, int64_t budget,
+                           int64_t *widths, bool *reached_out)
+{
+    return (self->allocation == CUT_BY_ERROR ? cut_by_error : cut_by_level)(ctx, self, kind, budget,
+                                                                            widths, reached_out);
 }

@@ -30,9 +30,15 @@ int64_t cut_round_down(const cut_space *self, int64_t group, int64_t width);
 void cut_at_height(const cut_space *self, double eps, int64_t *widths);
 /* round(share * units) in every group with a path. */
 void cut_at_ratio(const cut_space *self, double share, int64_t *widths);
-/* Smallest total estimated error with a cost of at most `budget`: greedy on error per saved cost with
- * look-ahead over the convex hull of each path, then exchange passes.
- * Returns false if even the narrowest widths cost more (they are written then).
+/* Widths with a cost of at most `budget`.
+ *   CUT_BY_ERROR   smallest total estimated error: greedy on error per saved cost with look-ahead over the convex
+ *                  hull of each path, then exchange passes
+ *   CUT_BY_HEIGHT  cut_at_height with the smallest height that fits
+ *   CUT_BY_SHARE   cut_at_ratio with the largest share that fits
+ * What the last two leave of the budget, because widths are whole and steps tie, goes to steps at the very height
+ * (share) that did not fit for all groups, and then to one step more for every group, those that come next first
+ * and ties by the group's number.
+ * *reached_out false if even the narrowest widths cost more (they are written then).
  * Errors: COSET_EMEMORY. Cost: O(sum of units * log) per pass. */
 COSET_MUST_USE coset_status cut_to_budget(coset_ctx *ctx, const cut_space *self, cost_kind kind,
                                           int64_t budget, int64_t *widths, bool *reached_out);

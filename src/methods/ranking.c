@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct ranked {
     double score;
@@ -16,30 +17,32 @@ static int best_first(const void *left, const void *right)
 }
 
 coset_status ranking_path(coset_ctx *ctx, const char *method, const double *score, int64_t n,
-                          bool uniform, path **path_out)
+                          path **path_out)
 {
     coset_status status = COSET_OK;
     path *made = NULL;
     ranked *units = NULL;
-    double total = 0, squares = 0, dropped = 0;
+    double mean = 0;
     *path_out = NULL;
     TRY(path_new(ctx, method, n, &made));
+    ctx_free(ctx, made->error);
+    made->error = NULL;
     TRY(ctx_alloc(ctx, n, sizeof *made->order, &made->order));
+    TRY(ctx_alloc(ctx, n, sizeof *made->score, &made->score));
     TRY(ctx_alloc(ctx, n, sizeof *units, &units));
     for (int64_t u = 0; u < n; u++) {
+        if (!isfinite(score[u]))
+            FAIL(ctx, COSET_ENUMERIC, "method %s: the score of unit %lld is not finite", method,
+                 (long long)u);
         units[u] = (ranked){score[u], u};
-        total += score[u];
-        squares += score[u] * score[u];
+        mean += score[u] / (double)n;
     }
+    memcpy(made->score, score, (size_t)n * sizeof *score);
     qsort(units, (size_t)n, sizeof *units, best_first);
-    for (int64_t k = n - 1; k >= 0; k--) {
+    for (int64_t k = 0; k < n; k++) {
         made->order[k] = units[k].unit;
-        dropped += uniform ? 1 : units[k].score * units[k].score;
-        if (k > 0) made->height[k] = total > 0 ? units[k].score * (double)n / total : 0;
-        double kept = (uniform ? (double)n : squares) - dropped;
-        made->error[k] = k > 0 && kept > 0 ? dropped / kept : (k > 0 ? 0 : (double)INFINITY);
+        if (k > 0) made->height[k] = mean > 0 ? units[k].score / mean : 0;
     }
-    path_smooth(made);
     *path_out = made;
     made = NULL;
 done:

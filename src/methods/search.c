@@ -12,7 +12,7 @@ struct search {
     coset_ctx *ctx;
     int64_t n;       /* groups */
     int64_t *units;  /* [n] */
-    path **paths;    /* [n] without a sweep; NULL where not allowed */
+    path **paths;    /* [n] without a sweep or a cut of the method's own; NULL where not allowed */
     int64_t *widths; /* [n] of the last cut */
 };
 
@@ -30,7 +30,8 @@ coset_status search_new(const search_request *request, search **search_out)
     TRY(ctx_alloc(ctx, groups->n, sizeof *self->widths, &self->widths));
     TRY(ctx_alloc(ctx, groups->n, sizeof *self->paths, &self->paths));
     for (int64_t g = 0; g < groups->n; g++) self->units[g] = groups->groups[g].n;
-    for (int64_t g = 0; g < groups->n && !call->masks && call->sweep == SWEEP_NONE; g++) {
+    bool along_paths = !call->masks && call->sweep == SWEEP_NONE && request->method->cut == NULL;
+    for (int64_t g = 0; g < groups->n && along_paths; g++) {
         ctx_progress(ctx, "finding paths", g, groups->n);
         if (request->allowed[g]) TRY(request->method->path(call, g, NULL, &self->paths[g]));
     }
@@ -57,22 +58,37 @@ static cut_space space_of(const search *self)
                        .units = self->units,
                        .paths = (const path *const *)self->paths,
                        .cost = self->request.cost,
-                       .round_to = self->request.round_to};
+                       .round_to = self->request.round_to,
+                       .allocation = self->request.call->allocation};
+}
+
+/* What an earlier cut has put into a plan. */
+static void clear(const search *self, plan_group *entry)
+{
+    lumping_free(self->ctx, entry->map);
+    ctx_free(self->ctx, entry->method);
+    ctx_free(self->ctx, entry->score);
+    entry->map = NULL;
+    entry->method = NULL;
+    entry->score = NULL;
+    entry->height = entry->error = (double)NAN;
 }
 
 /* Puts the lumping of a path with k units into the plan. */
 static coset_status take(const search *self, const path *of, int64_t k, plan_group *entry)
 {
     coset_status status = COSET_OK;
-    lumping_free(self->ctx, entry->map);
-    ctx_free(self->ctx, entry->method);
-    entry->map = NULL;
-    entry->method = NULL;
+    const path *taken = path_at(of, k);
+    clear(self, entry);
     entry->height = of->height[k];
     entry->error = of->error != NULL ? of->error[k] : (double)NAN;
+    if (taken->score != NULL) {
+        TRY(ctx_alloc(self->ctx, of->n, sizeof *entry->score, &entry->score));
+        memcpy(entry->score, taken->score, (size_t)of->n * sizeof *entry->score);
+    }
     if (k >= of->n) return COSET_OK;
     TRY(path_lumping(self->ctx, of, k, &entry->map));
-    TRY(ctx_strdup(self->ctx, path_at(of, k)->method, &entry->method));
+    TRY(ctx_strdup(self->ctx, taken->method, &entry->method));
 done:
     return status;
 }
@@ -108,8 +124,7 @@ static coset_status sweep(search *self, double eps, double share, coset_plan *pl
     const method_call *call = self->request.call;
     path *of = NULL;
     for (int64_t g = 0; g < self->n; g++) {
-        lumping_free(self->ctx, plan->groups[g].map);
-        plan->groups[g].map = NULL;
+        clear(self, &plan->groups[g]);
         self->widths[g] = self->units[g];
     }
     for (int64_t i = 0; i < self->n; i++) {
@@ -222,12 +237,29 @@ done:
     return status;
 }
 
+/* ---- methods with a rule of their own ------------------------------------------------------------- */
+
+static coset_status cut_by_method(search *self, coset_rule rule, double value, int64_t budget,
+                                  coset_plan *plan, bool *reached_out)
+{
+    const search_request *request = &self->request;
+    const method_cut wanted = {.allowed = request->allowed,
+                               .rule = rule,
+                               .value = value,
+                               .budget = budget,
+                               .round_to = request->round_to};
+    for (int64_t g = 0; g < self->n; g++) clear(self, &plan->groups[g]);
+    return request->method->cut(request->call, &wanted, plan, reached_out);
+}
+
 coset_status search_cut(search *self, coset_rule rule, double value, int64_t budget,
                         coset_plan *plan, bool *reached_out)
 {
     const method_call *call = self->request.call;
     *reached_out = true;
     if (call->masks) return cut_masks(self, rule, value, budget, plan, reached_out);
+    if (self->request.method->cut != NULL)
+        return cut_by_method(self, rule, value, budget, plan, reached_out);
     if (call->sweep == SWEEP_NONE) return cut_paths(self, rule, value, budget, plan, reached_out);
     if (rule == COSET_RULE_EPS) return sweep(self, value, 0, plan);
     if (rule == COSET_RULE_RATIO) return sweep(self, (double)NAN, value, plan);

@@ -18,7 +18,7 @@ typedef struct search_request {
 /* State that several cuts of one method share: the paths, if they depend on nothing but the group. */
 typedef struct search search;
 
-/* Computes the paths of methods without a sweep. The request's call, cost and lists are borrowed for
+/* Computes the paths of methods without a sweep or a cut of their own. The request's call, cost and lists are borrowed for
  * the life of the search. Errors: those of the method. */
 COSET_MUST_USE coset_status search_new(const search_request *request, search **search_out);
 void search_free(coset_ctx *ctx, search *self);

@@ -3,6 +3,7 @@
  * filters for efficient ConvNets", ICLR 2017. METHODS.md section 8. */
 #include <math.h>
 
+#include "methods/importance.h"
 #include "methods/ranking.h"
 
 enum { STRUCTURED, SCOPE, NORM };
@@ -13,7 +14,9 @@ static const method_param params[] = {
      "drop whole units by the norm of their incoming weights instead of single weights",
      "Li et al. 2017"},
     {"scope", PARAM_CHOICE, "model|layer", "model", 0, 0,
-     "rank over the whole model or keep the same share in every layer", "Han et al. 2015"},
+     "rank over the whole model (units: relative to their layer's mean) or keep the same share in\n"
+     "      every layer",
+     "Han et al. 2015; relative scores: ours"},
     {"norm", PARAM_CHOICE, "l1|l2", "l1", 0, 0, "norm of a unit's weights (structured)",
      "Li et al. 2017"},
 };
@@ -21,7 +24,9 @@ static const method_param params[] = {
 static void configure(method_call *call)
 {
     call->masks = call->values[STRUCTURED] == 0;
-    call->ranking.scope = call->values[SCOPE] == (double)SCOPE_LAYER ? MASK_LAYER : MASK_MODEL;
+    bool layer = call->values[SCOPE] == (double)SCOPE_LAYER;
+    call->ranking.scope = layer ? MASK_LAYER : MASK_MODEL;
+    call->allocation = layer ? CUT_BY_SHARE : CUT_BY_HEIGHT;
 }
 
 static coset_status magnitude_path(const method_call *call, int64_t g, const coset_plan *so_far,
@@ -29,21 +34,13 @@ static coset_status magnitude_path(const method_call *call, int64_t g, const cos
 {
     (void)so_far;
     coset_status status = COSET_OK;
-    int64_t n = call->groups->groups[g].n, width = 0;
-    double *rows = NULL, *score = NULL;
-    TRY(group_incoming(call->ctx, call->graph, call->groups, g, &rows, &width));
+    int64_t n = call->groups->groups[g].n;
+    importance norm = call->values[NORM] != 0 ? IMPORTANCE_L2 : IMPORTANCE_L1;
+    double *score = NULL;
     TRY(ctx_alloc(call->ctx, n, sizeof *score, &score));
-    for (int64_t u = 0; u < n; u++) {
-        for (int64_t j = 0; j < width; j++) {
-            double w = rows[u * width + j];
-            score[u] += call->values[NORM] != 0 ? w * w : fabs(w);
-        }
-        if (call->values[NORM] != 0) score[u] = sqrt(score[u]);
-    }
-    bool uniform = call->values[SCOPE] == (double)SCOPE_LAYER;
-    TRY(ranking_path(call->ctx, "magnitude", score, n, uniform, path_out));
+    TRY(importance_of(call, g, norm, score));
+    TRY(ranking_path(call->ctx, "magnitude", score, n, path_out));
 done:
-    ctx_free(call->ctx, rows);
     ctx_free(call->ctx, score);
     return status;
 }
