@@ -34,9 +34,10 @@ static void use(coset_ctx *ctx, const coset_plan *plan)
 {
     static int accepted;
     coset_plan *back = NULL;
-    for (int64_t g = 0; g < plan->n_groups; g++)
-        if (plan->groups[g].map != NULL && lumping_check(ctx, plan->groups[g].map) != COSET_OK)
-            abort();
+    for (const coset_plan *at = plan; at != NULL; at = at->next)
+        for (int64_t g = 0; g < at->n_groups; g++)
+            if (at->groups[g].map != NULL && lumping_check(ctx, at->groups[g].map) != COSET_OK)
+                abort();
     /* Writing syncs to the disk: not every time. */
     if (accepted++ % 64 != 0) return;
     make_folder();

@@ -43,9 +43,8 @@ done:
     return status;
 }
 
-void plan_free(coset_ctx *ctx, coset_plan *plan)
+static void free_one(coset_ctx *ctx, coset_plan *plan)
 {
-    if (plan == NULL) return;
     for (int64_t g = 0; plan->groups != NULL && g < plan->n_groups; g++) {
         ctx_free(ctx, plan->groups[g].name);
         ctx_free(ctx, plan->groups[g].method);
@@ -63,4 +62,13 @@ void plan_free(coset_ctx *ctx, coset_plan *plan)
     ctx_free(ctx, plan->method);
     ctx_free(ctx, plan->rule);
     ctx_free(ctx, plan);
+}
+
+void plan_free(coset_ctx *ctx, coset_plan *plan)
+{
+    while (plan != NULL) {
+        coset_plan *next = plan->next;
+        free_one(ctx, plan);
+        plan = next;
+    }
 }

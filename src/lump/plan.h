@@ -33,25 +33,29 @@ typedef struct coset_plan {
     struct coset_plan *next; /* what to do to the result; owned; NULL: that was all */
 } coset_plan;
 
+/* Most plans of a chain. */
+enum { PLAN_STEPS = 64 };
+
 /* An empty plan for these groups: nothing is cut; frozen groups carry their reasons. */
 COSET_MUST_USE coset_status plan_new(coset_ctx *ctx, const coset_graph *graph,
                                      const graph_groups *groups, coset_plan **plan_out);
 /* Text of a group's frozen reason with the operator and node at fault; owned by the caller. */
 COSET_MUST_USE coset_status plan_reason(coset_ctx *ctx, const coset_graph *graph,
                                         const unit_group *group, char **text_out);
+/* With all that follow it. */
 void plan_free(coset_ctx *ctx, coset_plan *plan);
 
-/* Applies a plan: a new graph with fewer units (or masked weights) and its declared shapes brought up
- * to date; the input graph is untouched. Where a group has several readers of one constant that are
- * cut differently, the constant is copied. Errors: COSET_EARGUMENT if the plan does not fit the
- * groups; COSET_EUNSUPPORTED naming the node whose parameters cannot be cut; COSET_ENUMERIC if a new
+/* Applies one plan, not those that follow it: a new graph with fewer units (or masked weights) and its
+ * declared shapes brought up to date; the input graph is untouched. Where a group has several readers of one
+ * constant that are cut differently, the constant is copied. Errors: COSET_EARGUMENT if the plan does not fit
+ * the groups; COSET_EUNSUPPORTED naming the node whose parameters cannot be cut; COSET_ENUMERIC if a new
  * weight is not finite. Cost: one pass over the weights plus the products with dense lifts. */
 COSET_MUST_USE coset_status plan_apply(coset_ctx *ctx, const coset_graph *graph,
                                        const graph_facts *facts, const graph_groups *groups,
                                        const coset_plan *plan, coset_graph **graph_out);
 
-/* Writes a plan as JSON (DESIGN.md, "How data flows") and, beside it, its matrices as safetensors:
- * PATH and PATH with its suffix replaced by .safetensors. Both are written whole or not at all. */
+/* Writes a plan with all that follow it as JSON (DESIGN.md, "How data flows") and, beside it, its matrices as
+ * safetensors: PATH and PATH with its suffix replaced by .safetensors. Both are written whole or not at all. */
 COSET_MUST_USE coset_status plan_save(coset_ctx *ctx, const coset_plan *plan, const char *path);
 /* Reads a plan back. Untrusted input. Errors: COSET_EIO; COSET_EFORMAT naming what
  * is damaged, COSET_ELIMIT over a cap, COSET_ENUMERIC for factors that are not finite, COSET_EUNSUPPORTED

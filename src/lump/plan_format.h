@@ -5,11 +5,14 @@
 #include "lump/plan.h"
 
 #define PLAN_FORMAT "coset-plan"
-enum { PLAN_VERSION = 1, PLAN_ENTRY_NAME = 64 };
+enum { PLAN_VERSION = 2, PLAN_ENTRY_NAME = 64, PLAN_ENTRY_PREFIX = 32 };
 
-/* Most groups and masks together, and most units, kept units and scores: so that the caps of json_read never stop
+/* Most groups and masks together (of all plans of a chain), and most units, kept units and scores: so that the caps of json_read never stop
  * a plan that was saved. */
 enum { PLAN_ENTRIES = 1 << 16, PLAN_UNITS = 1 << 21 };
+
+/* Writes what the names of the matrices of plan `index` of a chain begin with; prefix [PLAN_ENTRY_PREFIX]. */
+void plan_prefix(int64_t index, char *prefix);
 
 /* Path of the matrices that belong to the plan at `path`; owned by the caller.
  * Errors: COSET_EARGUMENT if it were the plan's own path; COSET_EMEMORY. */

@@ -103,17 +103,23 @@ static coset_status read_scores(coset_ctx *ctx, const jvalue *object, plan_group
 
 /* ---- matrices ---------------------------------------------------------------------------------- */
 
+/* The matrices of one plan of a chain. */
+typedef struct stored {
+    const safetensors *file;
+    char prefix[PLAN_ENTRY_PREFIX]; /* of their names */
+} stored;
+
 /* A copy of tensor KIND.INDEX.PART with `count` elements in the given dims; an absent one is NULL if
  * `optional`. */
-static coset_status read_matrix(coset_ctx *ctx, const safetensors *file, const char *kind,
-                                int64_t index, const char *part, coset_dtype dtype,
-                                const shape *dims, bool optional, void *copy_out)
+static coset_status read_matrix(coset_ctx *ctx, const stored *from, const char *kind, int64_t index,
+                                const char *part, coset_dtype dtype, const shape *dims,
+                                bool optional, void *copy_out)
 {
     char name[PLAN_ENTRY_NAME], text[SHAPE_TEXT];
     void *copy = NULL;
     memcpy(copy_out, &copy, sizeof copy);
-    snprintf(name, sizeof name, "%s.%lld.%s", kind, (long long)index, part);
-    const safetensors_entry *entry = safetensors_find(file, name);
+    snprintf(name, sizeof name, "%s%s.%lld.%s", from->prefix, kind, (long long)index, part);
+    const safetensors_entry *entry = safetensors_find(from->file, name);
     if (entry == NULL && optional) return COSET_OK;
     if (entry == NULL || entry->dtype != dtype || !shape_equal(&entry->shape, dims))
         return ctx_fail(ctx, COSET_EFORMAT,
@@ -128,7 +134,7 @@ static coset_status read_matrix(coset_ctx *ctx, const safetensors *file, const c
 
 /* ---- groups and masks --------------------------------------------------------------------------- */
 
-static coset_status read_map(coset_ctx *ctx, const jvalue *object, const safetensors *file,
+static coset_status read_map(coset_ctx *ctx, const jvalue *object, const stored *from,
                              int64_t index, plan_group *group)
 {
     coset_status status = COSET_OK;
@@ -146,10 +152,10 @@ static coset_status read_map(coset_ctx *ctx, const jvalue *object, const safeten
     map->k = k;
     TRY(read_list(ctx, kept, "kept", &map->keep));
     TRY(read_list(ctx, blocks, "blocks", &map->block));
-    TRY(read_matrix(ctx, file, "group", index, "reduce", COSET_F64, &row, false, &map->reduce));
-    TRY(read_matrix(ctx, file, "group", index, "scale", COSET_F64, &row, false, &map->scale));
-    TRY(read_matrix(ctx, file, "group", index, "lift", COSET_F64, &matrix, true, &map->lift));
-    TRY(read_matrix(ctx, file, "group", index, "shift", COSET_F64, &row, true, &map->shift));
+    TRY(read_matrix(ctx, from, "group", index, "reduce", COSET_F64, &row, false, &map->reduce));
+    TRY(read_matrix(ctx, from, "group", index, "scale", COSET_F64, &row, false, &map->scale));
+    TRY(read_matrix(ctx, from, "group", index, "lift", COSET_F64, &matrix, true, &map->lift));
+    TRY(read_matrix(ctx, from, "group", index, "shift", COSET_F64, &row, true, &map->shift));
     TRY(lumping_check(ctx, map));
     group->map = map;
     map = NULL;
@@ -158,7 +164,7 @@ done:
     return status;
 }
 
-static coset_status read_group(coset_ctx *ctx, const jvalue *object, const safetensors *file,
+static coset_status read_group(coset_ctx *ctx, const jvalue *object, const stored *from,
                                int64_t index, plan_group *group)
 {
     coset_status status = COSET_OK;
@@ -170,13 +176,13 @@ static coset_status read_group(coset_ctx *ctx, const jvalue *object, const safet
     TRY(read_measure(ctx, object, "height", &group->height));
     TRY(read_measure(ctx, object, "error", &group->error));
     TRY(read_scores(ctx, object, group));
-    TRY(read_map(ctx, object, file, index, group));
+    TRY(read_map(ctx, object, from, index, group));
 done:
     if (status != COSET_OK) return ctx_fail_in(ctx, status, "group %lld", (long long)index);
     return status;
 }
 
-static coset_status read_mask(coset_ctx *ctx, const jvalue *object, const safetensors *file,
+static coset_status read_mask(coset_ctx *ctx, const jvalue *object, const stored *from,
                               int64_t index, plan_mask *mask)
 {
     coset_status status = COSET_OK;
@@ -184,7 +190,7 @@ static coset_status read_mask(coset_ctx *ctx, const jvalue *object, const safete
     TRY(read_text(ctx, object, "weight", false, &mask->weight));
     TRY(read_count(ctx, object, "elements", &mask->elements));
     const shape row = {1, {mask->elements}};
-    TRY(read_matrix(ctx, file, "mask", index, "keep", COSET_U8, &row, false, &mask->keep));
+    TRY(read_matrix(ctx, from, "mask", index, "keep", COSET_U8, &row, false, &mask->keep));
     for (int64_t i = 0; i < mask->elements; i++)
         if (mask->keep[i] > 1)
             FAIL(ctx, COSET_EFORMAT, "element %lld is %d, not 0 or 1", (long long)i, mask->keep[i]);
@@ -210,28 +216,65 @@ static coset_status check_version(coset_ctx *ctx, const jvalue *root)
     return COSET_OK;
 }
 
+/* What one plan of a chain holds. *entries_left: groups and masks that may still come. */
+static coset_status read_step(coset_ctx *ctx, const jvalue *object, const stored *from,
+                              int64_t *entries_left, coset_plan *plan)
+{
+    coset_status status = COSET_OK;
+    const jvalue *groups = jvalue_get(object, "groups"), *masks = jvalue_get(object, "masks");
+    TRY(read_text(ctx, object, "method", true, &plan->method));
+    TRY(read_text(ctx, object, "rule", true, &plan->rule));
+    if (!is_list(groups)) FAIL(ctx, COSET_EFORMAT, "\"groups\" must be a list");
+    if (masks != NULL && !is_list(masks)) FAIL(ctx, COSET_EFORMAT, "\"masks\" must be a list");
+    int64_t n_masks = masks != NULL ? masks->n : 0;
+    if (groups->n + n_masks > *entries_left)
+        FAIL(ctx, COSET_ELIMIT, "holds more than %d groups and masks", PLAN_ENTRIES);
+    *entries_left -= groups->n + n_masks;
+    TRY(ctx_alloc(ctx, groups->n, sizeof *plan->groups, &plan->groups));
+    plan->n_groups = groups->n;
+    for (int64_t g = 0; g < plan->n_groups; g++)
+        TRY(read_group(ctx, &groups->items[g], from, g, &plan->groups[g]));
+    TRY(ctx_alloc(ctx, n_masks, sizeof *plan->masks, &plan->masks));
+    plan->n_masks = n_masks;
+    for (int64_t m = 0; m < plan->n_masks; m++)
+        TRY(read_mask(ctx, &masks->items[m], from, m, &plan->masks[m]));
+done:
+    return status;
+}
+
+/* The plans behind the first one. */
+static coset_status read_next(coset_ctx *ctx, const jvalue *list, const safetensors *file,
+                              int64_t *entries_left, coset_plan *plan)
+{
+    coset_status status = COSET_OK;
+    stored from = {.file = file};
+    int64_t s = 0;
+    if (!is_list(list)) return ctx_fail(ctx, COSET_EFORMAT, "\"next\" must be a list");
+    if (list->n >= PLAN_STEPS)
+        return ctx_fail(ctx, COSET_ELIMIT, "is a chain of more than %d plans", PLAN_STEPS);
+    for (; s < list->n; s++, plan = plan->next) {
+        plan_prefix(s + 1, from.prefix);
+        TRY(ctx_alloc(ctx, 1, sizeof *plan->next, &plan->next));
+        TRY(ctx_strdup(ctx, plan->model_digest, &plan->next->model_digest));
+        if (list->items[s].kind != JVALUE_OBJECT) FAIL(ctx, COSET_EFORMAT, "is not an object");
+        TRY(read_step(ctx, &list->items[s], &from, entries_left, plan->next));
+    }
+done:
+    if (status != COSET_OK) return ctx_fail_in(ctx, status, "next %lld", (long long)s);
+    return status;
+}
+
 static coset_status read_plan(coset_ctx *ctx, const jvalue *root, const safetensors *file,
                               coset_plan *plan)
 {
     coset_status status = COSET_OK;
-    const jvalue *groups = jvalue_get(root, "groups"), *masks = jvalue_get(root, "masks");
+    const jvalue *next = jvalue_get(root, "next");
+    const stored from = {.file = file, .prefix = ""};
+    int64_t entries_left = PLAN_ENTRIES;
     TRY(check_version(ctx, root));
     TRY(read_text(ctx, root, "model_sha256", false, &plan->model_digest));
-    TRY(read_text(ctx, root, "method", true, &plan->method));
-    TRY(read_text(ctx, root, "rule", true, &plan->rule));
-    if (!is_list(groups)) FAIL(ctx, COSET_EFORMAT, "\"groups\" must be a list");
-    if (masks != NULL && !is_list(masks)) FAIL(ctx, COSET_EFORMAT, "\"masks\" must be a list");
-    int64_t n_masks = masks != NULL ? masks->n : 0;
-    if (groups->n + n_masks > PLAN_ENTRIES)
-        FAIL(ctx, COSET_ELIMIT, "holds more than %d groups and masks", PLAN_ENTRIES);
-    TRY(ctx_alloc(ctx, groups->n, sizeof *plan->groups, &plan->groups));
-    plan->n_groups = groups->n;
-    for (int64_t g = 0; g < plan->n_groups; g++)
-        TRY(read_group(ctx, &groups->items[g], file, g, &plan->groups[g]));
-    TRY(ctx_alloc(ctx, n_masks, sizeof *plan->masks, &plan->masks));
-    plan->n_masks = n_masks;
-    for (int64_t m = 0; m < plan->n_masks; m++)
-        TRY(read_mask(ctx, &masks->items[m], file, m, &plan->masks[m]));
+    TRY(read_step(ctx, root, &from, &entries_left, plan));
+    if (!jvalue_is_null(next)) TRY(read_next(ctx, next, file, &entries_left, plan));
 done:
     return status;
 }

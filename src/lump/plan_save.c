@@ -30,10 +30,17 @@ coset_status plan_matrices_path(coset_ctx *ctx, const char *path, char **path_ou
     return ctx_format(ctx, path_out, "%.*s.safetensors", (int)stem, path);
 }
 
+void plan_prefix(int64_t index, char *prefix)
+{
+    prefix[0] = '\0';
+    if (index > 0) snprintf(prefix, PLAN_ENTRY_PREFIX, "next.%lld.", (long long)index - 1);
+}
+
 /* ---- matrices ---------------------------------------------------------------------------------- */
 
 typedef struct matrices {
     coset_ctx *ctx;
+    char prefix[PLAN_ENTRY_PREFIX]; /* of the names of one plan of a chain */
     safetensors_entry *entries;
     int64_t n, capacity;
     arena names;
@@ -47,7 +54,8 @@ static coset_status add_matrix(matrices *self, coset_dtype dtype, int64_t rows, 
     if (status != COSET_OK) return status;
     safetensors_entry *entry = &self->entries[self->n];
     char name[PLAN_ENTRY_NAME];
-    int length = snprintf(name, sizeof name, "%s.%lld.%s", kind, (long long)index, part);
+    int length =
+        snprintf(name, sizeof name, "%s%s.%lld.%s", self->prefix, kind, (long long)index, part);
     *entry = (safetensors_entry){.dtype = dtype, .data = data};
     entry->shape = columns > 0 ? (shape){2, {rows, columns}} : (shape){1, {rows}};
     status = tensor_bytes(self->ctx, dtype, &entry->shape, &entry->bytes);
@@ -57,7 +65,7 @@ static coset_status add_matrix(matrices *self, coset_dtype dtype, int64_t rows, 
     return status;
 }
 
-static coset_status gather(matrices *self, const coset_plan *plan)
+static coset_status gather_one(matrices *self, const coset_plan *plan)
 {
     coset_status status = COSET_OK;
     for (int64_t g = 0; g < plan->n_groups; g++) {
@@ -74,6 +82,16 @@ static coset_status gather(matrices *self, const coset_plan *plan)
         TRY(add_matrix(self, COSET_U8, plan->masks[m].elements, 0, plan->masks[m].keep, "mask", m,
                        "keep"));
 done:
+    return status;
+}
+
+static coset_status gather(matrices *self, const coset_plan *plan)
+{
+    coset_status status = COSET_OK;
+    for (int64_t index = 0; status == COSET_OK && plan != NULL; index++, plan = plan->next) {
+        plan_prefix(index, self->prefix);
+        status = gather_one(self, plan);
+    }
     return status;
 }
 
@@ -180,21 +198,53 @@ static coset_status put_lines(sink *self, const coset_plan *plan)
         TRY(put_json(self, json_pack("{s:s, s:I}", "weight", mask->weight, "elements",
                                      (json_int_t)mask->elements)));
     }
-    TRY(put_text(self, "]}\n"));
+    TRY(put_text(self, "]"));
+done:
+    return status;
+}
+
+static coset_status put_value(sink *self, const char *key, const char *text)
+{
+    coset_status status = COSET_OK;
+    TRY(check_text(self, text));
+    TRY(put_text(self, "\""));
+    TRY(put_text(self, key));
+    TRY(put_text(self, "\": "));
+    TRY(put_json(self, text != NULL ? json_string(text) : json_null()));
 done:
     return status;
 }
 
 static coset_status put_field(sink *self, const char *key, const char *text)
 {
+    coset_status status = put_text(self, ",\n ");
+    return status == COSET_OK ? put_value(self, key, text) : status;
+}
+
+/* The plans behind the first one of a chain. */
+static coset_status put_next(sink *self, const coset_plan *plan)
+{
     coset_status status = COSET_OK;
-    TRY(check_text(self, text));
-    TRY(put_text(self, ",\n \""));
-    TRY(put_text(self, key));
-    TRY(put_text(self, "\": "));
-    TRY(put_json(self, text != NULL ? json_string(text) : json_null()));
+    TRY(put_text(self, ",\n \"next\": ["));
+    for (bool first = true; plan != NULL; plan = plan->next, first = false) {
+        TRY(put_text(self, first ? "\n {" : ",\n {"));
+        TRY(put_value(self, "method", plan->method));
+        TRY(put_field(self, "rule", plan->rule));
+        TRY(put_lines(self, plan));
+        TRY(put_text(self, "}"));
+    }
+    TRY(put_text(self, "]"));
 done:
     return status;
+}
+
+/* What a reader must know: of the first version it would overlook plans that follow, and bypasses. */
+static int version_of(const coset_plan *plan)
+{
+    bool plain = plan->next == NULL;
+    for (int64_t g = 0; g < plan->n_groups; g++)
+        if (plan->groups[g].map != NULL && plan->groups[g].map->slope != NULL) plain = false;
+    return plain ? 1 : PLAN_VERSION;
 }
 
 static coset_status put_plan(sink *self, const coset_plan *plan, const char *matrices_name,
@@ -203,7 +253,7 @@ static coset_status put_plan(sink *self, const coset_plan *plan, const char *mat
     coset_status status = COSET_OK;
     char head[64];
     snprintf(head, sizeof head, "{\"format\": \"" PLAN_FORMAT "\",\n \"version\": %d",
-             PLAN_VERSION);
+             version_of(plan));
     TRY(put_text(self, head));
     TRY(put_field(self, "coset", coset_version()));
     TRY(put_field(self, "model_sha256", plan->model_digest != NULL ? plan->model_digest : ""));
@@ -212,6 +262,8 @@ static coset_status put_plan(sink *self, const coset_plan *plan, const char *mat
     TRY(put_field(self, "matrices", matrices_name));
     TRY(put_field(self, "matrices_sha256", sha256));
     TRY(put_lines(self, plan));
+    if (plan->next != NULL) TRY(put_next(self, plan->next));
+    TRY(put_text(self, "}\n"));
 done:
     return status;
 }
@@ -221,13 +273,19 @@ done:
 /* What plan_load would refuse is not written. */
 static coset_status check_size(coset_ctx *ctx, const coset_plan *plan, const char *path)
 {
-    int64_t values = 0;
-    for (int64_t g = 0; g < plan->n_groups; g++) {
-        const plan_group *group = &plan->groups[g];
-        if (group->map != NULL) values += group->map->n + group->map->k;
-        if (group->score != NULL) values += group->units;
+    int64_t values = 0, entries = 0, steps = 0;
+    for (; plan != NULL; plan = plan->next) {
+        for (int64_t g = 0; g < plan->n_groups; g++) {
+            const plan_group *group = &plan->groups[g];
+            if (group->map != NULL) values += group->map->n + group->map->k;
+            if (group->score != NULL) values += group->units;
+        }
+        entries += plan->n_groups + plan->n_masks;
+        steps++;
     }
-    if (plan->n_groups + plan->n_masks > PLAN_ENTRIES)
+    if (steps > PLAN_STEPS)
+        return ctx_fail(ctx, COSET_ELIMIT, "%s: a plan is a chain of at most %d", path, PLAN_STEPS);
+    if (entries > PLAN_ENTRIES)
         return ctx_fail(ctx, COSET_ELIMIT, "%s: a plan holds at most %d groups and masks", path,
                         PLAN_ENTRIES);
     if (values > PLAN_UNITS)

@@ -104,7 +104,7 @@ static void plans(void **state)
     options.allocator = &allocator;
     options.threads = 1;
     assert_int_equal(coset_ctx_new(&options, &ctx), COSET_OK);
-    coset_plan *plan = plans_random(ctx, &random, 5, 2);
+    coset_plan *plan = plans_chain(ctx, &random, 2, 5, 2);
     for (int from = 0; from < 2; from++) {
         every_allocation(ctx, plan, use_save, from == 1);
         every_allocation(ctx, plan, use_load, from == 1);

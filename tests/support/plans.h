@@ -98,6 +98,16 @@ static inline coset_plan *plans_random(coset_ctx *ctx, rng *random, int64_t n_gr
     return plan;
 }
 
+/* A chain of such plans. */
+static inline coset_plan *plans_chain(coset_ctx *ctx, rng *random, int64_t n_plans,
+                                      int64_t n_groups, int64_t n_masks)
+{
+    coset_plan *first = plans_random(ctx, random, n_groups, n_masks), *last = first;
+    for (int64_t p = 1; p < n_plans; p++, last = last->next)
+        last->next = plans_random(ctx, random, (n_groups + p) % 5, (n_masks + p) % 3);
+    return first;
+}
+
 static inline void plans_same_text(const char *a, const char *b)
 {
     assert_true((a == NULL) == (b == NULL));
@@ -130,7 +140,7 @@ static inline void plans_same_measure(double a, double b)
     if (!isnan(a)) plans_same_doubles(&a, &b, 1);
 }
 
-static inline void plans_same(const coset_plan *a, const coset_plan *b)
+static inline void plans_same_one(const coset_plan *a, const coset_plan *b)
 {
     plans_same_text(a->model_digest, b->model_digest);
     plans_same_text(a->method, b->method);
@@ -151,6 +161,12 @@ static inline void plans_same(const coset_plan *a, const coset_plan *b)
         assert_true(a->masks[m].elements == b->masks[m].elements);
         assert_memory_equal(a->masks[m].keep, b->masks[m].keep, (size_t)a->masks[m].elements);
     }
+}
+
+static inline void plans_same(const coset_plan *a, const coset_plan *b)
+{
+    for (; a != NULL && b != NULL; a = a->next, b = b->next) plans_same_one(a, b);
+    assert_true(a == NULL && b == NULL);
 }
 
 #endif

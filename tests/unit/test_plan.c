@@ -42,7 +42,8 @@ static void round_trips_are_exact(void **state)
     (void)state;
     rng random = rng_seed(1, 0);
     for (int round = 0; round < 60; round++) {
-        coset_plan *plan = plans_random(ctx, &random, round % 7, round % 3), *back = NULL;
+        coset_plan *plan = plans_chain(ctx, &random, 1 + round % 4, round % 7, round % 3);
+        coset_plan *back = NULL;
         ok(plan_save(ctx, plan, "plan.json"));
         ok(plan_load(ctx, "plan.json", &back));
         plans_same(plan, back);
@@ -57,7 +58,7 @@ static void saving_is_deterministic(void **state)
 {
     (void)state;
     rng random = rng_seed(2, 0);
-    coset_plan *plan = plans_random(ctx, &random, 5, 2), *back = NULL;
+    coset_plan *plan = plans_chain(ctx, &random, 3, 5, 2), *back = NULL;
     ok(plan_save(ctx, plan, "a.json"));
     ok(plan_load(ctx, "a.json", &back));
     assert_int_equal(mkdir("again", 0777), 0);
@@ -196,8 +197,9 @@ static bool survives(const char *json, size_t json_size, const char *data, size_
     coset_status status = decode(json, json_size, data, data_size, &plan);
     assert_true((status == COSET_OK) == (plan != NULL));
     assert_true(status == COSET_OK || coset_ctx_error(ctx)[0] != '\0');
-    for (int64_t g = 0; plan != NULL && g < plan->n_groups; g++)
-        if (plan->groups[g].map != NULL) ok(lumping_check(ctx, plan->groups[g].map));
+    for (const coset_plan *at = plan; at != NULL; at = at->next)
+        for (int64_t g = 0; g < at->n_groups; g++)
+            if (at->groups[g].map != NULL) ok(lumping_check(ctx, at->groups[g].map));
     plan_free(ctx, plan);
     return status == COSET_OK;
 }
@@ -206,7 +208,7 @@ static void damage_is_refused_or_harmless(void **state)
 {
     (void)state;
     rng random = rng_seed(4, 0);
-    coset_plan *plan = plans_random(ctx, &random, 6, 2);
+    coset_plan *plan = plans_chain(ctx, &random, 2, 6, 2);
     ok(plan_save(ctx, plan, "d.json"));
     plan_free(ctx, plan);
     size_t sizes[2];
@@ -254,7 +256,7 @@ static const struct {
     {"{}", COSET_EFORMAT, "not a plan"},
     {"{\"format\":\"coset-plan\",\"version\":0}", COSET_EFORMAT, "version"},
     {"{\"format\":\"coset-plan\",\"version\":1.0}", COSET_EFORMAT, "version"},
-    {"{\"format\":\"coset-plan\",\"version\":2}", COSET_EUNSUPPORTED, "version 2"},
+    {"{\"format\":\"coset-plan\",\"version\":3}", COSET_EUNSUPPORTED, "version 3"},
     {"{\"format\":\"coset-plan\",\"version\":1}", COSET_EFORMAT, "model_sha256"},
     {PLAN(""), COSET_EFORMAT, "groups"},
     {PLAN(",\"groups\":{}"), COSET_EFORMAT, "groups"},
@@ -287,6 +289,12 @@ static const struct {
     {PLAN(",\"groups\":[],\"masks\":[{\"weight\":\"w\",\"elements\":3}]"), COSET_EFORMAT,
      "mask.0.keep"},
     {PLAN(",\"groups\":[],\"masks\":[[]]"), COSET_EFORMAT, "plan.json: mask 0"},
+    {PLAN(",\"groups\":[],\"next\":{}"), COSET_EFORMAT, "\"next\" must be a list"},
+    {PLAN(",\"groups\":[],\"next\":[7]"), COSET_EFORMAT, "plan.json: next 0: is not an object"},
+    {PLAN(",\"groups\":[],\"next\":[{\"groups\":[]},{}]"), COSET_EFORMAT, "next 1: \"groups\""},
+    {PLAN(",\"groups\":[],\"next\":[{\"groups\":[{\"name\":\"g\",\"units\":2,\"kept\":[0],"
+          "\"blocks\":[0,0]}]}]"),
+     COSET_EFORMAT, "next 0: group 0: the matrices need a tensor 'next.0.group.0.reduce'"},
 };
 
 static void damaged_plans_are_named(void **state)
@@ -392,6 +400,54 @@ static void units_are_capped(void **state)
     }
 }
 
+/* PLAN_STEPS plans make a chain, one more does not; and what they hold together is capped like one plan. */
+static void chains_are_capped(void **state)
+{
+    (void)state;
+    size_t size = 0;
+    char *data = tensors("{}", 0, &size), text[8192];
+    for (int n = PLAN_STEPS; n <= PLAN_STEPS + 1; n++) {
+        coset_status expected = n <= PLAN_STEPS ? COSET_OK : COSET_ELIMIT;
+        coset_plan *plan = plans_empty(ctx, 0, 0), *back = NULL, *last = plan;
+        for (int p = 1; p < n; p++, last = last->next) last->next = plans_empty(ctx, 0, 0);
+        assert_int_equal(plan_save(ctx, plan, "long.json"), expected);
+        plan_free(ctx, plan);
+        char *at = text + sprintf(text, "{\"format\":\"coset-plan\",\"version\":2,"
+                                        "\"model_sha256\":\"\",\"groups\":[],\"next\":[");
+        for (int p = 1; p < n; p++) at += sprintf(at, "%s{\"groups\":[]}", p > 1 ? "," : "");
+        at += sprintf(at, "]}");
+        assert_int_equal(decode(text, (size_t)(at - text), data, size, &back), expected);
+        plan_free(ctx, back);
+    }
+    free(data);
+    coset_plan *plan = plans_empty(ctx, PLAN_ENTRIES - 1, 0), *back = NULL;
+    plan->next = plans_empty(ctx, 1, 0);
+    ok(plan_save(ctx, plan, "many.json"));
+    ok(plan_load(ctx, "many.json", &back));
+    plans_same(plan, back);
+    plan_free(ctx, back);
+    plan->next->next = plans_empty(ctx, 1, 0);
+    expect_error(plan_save(ctx, plan, "many.json"), COSET_ELIMIT, "groups and masks");
+    plan_free(ctx, plan);
+}
+
+/* A reader of version 1 would apply the first plan alone: only plans without a second one say version 1. */
+static void chains_are_a_version_of_their_own(void **state)
+{
+    (void)state;
+    coset_plan *plan = plans_empty(ctx, 1, 0);
+    for (int version = 1; version <= 2; version++) {
+        char expected[32];
+        sprintf(expected, "\"version\": %d,", version);
+        ok(plan_save(ctx, plan, "version.json"));
+        char *text = files_get("version.json", NULL);
+        assert_non_null(strstr(text, expected));
+        free(text);
+        if (version == 1) plan->next = plans_empty(ctx, 1, 0);
+    }
+    plan_free(ctx, plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +463,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(masks_hold_zeros_and_ones, start, end),
         cmocka_unit_test_setup_teardown(entries_are_capped, start, end),
         cmocka_unit_test_setup_teardown(units_are_capped, start, end),
+        cmocka_unit_test_setup_teardown(chains_are_capped, start, end),
+        cmocka_unit_test_setup_teardown(chains_are_a_version_of_their_own, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
