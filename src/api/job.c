@@ -185,16 +185,18 @@ done:
 static coset_status collect_stats(job *self)
 {
     if (self->data == NULL) {
-        if (self->method != NULL && self->method->needs_data)
-            return ctx_fail(self->ctx, COSET_EARGUMENT, "method %s needs data (--data)",
-                            self->method->name);
+        if (self->calls != NULL && self->calls[0].needs_data)
+            return ctx_fail(self->ctx, COSET_EARGUMENT, "method %s%s needs data (--data)",
+                            self->method->name,
+                            self->method->needs_data ? "" : ", with these settings,");
         return COSET_OK;
     }
     coset_status status = draw_rows(self);
     if (status != COSET_OK) return status;
     /* Methods that look at weights alone need no statistics unless something is lifted. */
     status = calibration_collect(self->ctx, self->graph, self->facts, self->groups, &self->source,
-                                 &self->calib.sample, self->calls[0].kinds, &self->stats);
+                                 &self->calib.sample,
+                                 self->calls != NULL ? self->calls[0].kinds : 0, &self->stats);
     if (status != COSET_EARGUMENT) return status;
     return ctx_fail_in(self->ctx, status, "%s with data %s", self->graph->name, self->data->name);
 }

@@ -158,6 +158,7 @@ coset_status method_configure(const coset_method *self, method_call *call,
     call->sweep = SWEEP_NONE;
     call->allocation = CUT_BY_ERROR;
     call->kinds = 0;
+    call->needs_data = self->needs_data;
     call->rounds = 1;
     if (self->configure != NULL) self->configure(call);
     return COSET_OK;

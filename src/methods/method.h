@@ -67,6 +67,7 @@ typedef struct method_call {
     cut_allocation allocation; /* of budgets */
     unsigned
         kinds; /* what calibration must collect besides: CALIBRATION_SIGNS, CALIBRATION_PAIRS */
+    bool needs_data; /* it cannot do without; at first the method's own needs_data */
     int rounds; /* the way to the target is gone in so many rounds, scores computed anew in each; 1: at once */
 } method_call;
 
@@ -75,7 +76,7 @@ typedef struct coset_method {
     const char *help; /* a paragraph: what it does and when to use it */
     const method_param *params;
     int n_params;
-    bool needs_data;
+    bool needs_data; /* unless configure says otherwise */
     const char
         *without_data; /* the method that stands in, with its defaults, where there is no data;
                                  NULL: none does */
