@@ -33,6 +33,11 @@ static coset_status check_job(coset_ctx *ctx, const stats_job *job)
         TRY(check_value(ctx, job, &job->cross[k].x));
         TRY(check_value(ctx, job, &job->cross[k].y));
     }
+    for (int64_t k = 0; k < job->n_signs; k++) TRY(check_value(ctx, job, &job->signs[k].of));
+    for (int64_t k = 0; k < job->n_pairs; k++) {
+        TRY(check_value(ctx, job, &job->pairs[k].x));
+        TRY(check_value(ctx, job, &job->pairs[k].y));
+    }
 done:
     return status;
 }
@@ -46,6 +51,12 @@ static int64_t list_taps(const stats_job *job, int64_t model, int32_t *taps_out)
     for (int64_t k = 0; k < job->n_cross; k++) {
         if (job->cross[k].x.model == model) taps_out[n++] = job->cross[k].x.value;
         if (job->cross[k].y.model == model) taps_out[n++] = job->cross[k].y.value;
+    }
+    for (int64_t k = 0; k < job->n_signs; k++)
+        if (job->signs[k].of.model == model) taps_out[n++] = job->signs[k].of.value;
+    for (int64_t k = 0; k < job->n_pairs; k++) {
+        if (job->pairs[k].x.model == model) taps_out[n++] = job->pairs[k].x.value;
+        if (job->pairs[k].y.model == model) taps_out[n++] = job->pairs[k].y.value;
     }
     return n;
 }
@@ -71,7 +82,8 @@ static coset_status prepare(collector *self)
     coset_status status = COSET_OK;
     int32_t *taps = NULL;
     const stats_job *job = self->job;
-    TRY(ctx_alloc(self->ctx, job->n_moments + 2 * job->n_cross, sizeof *taps, &taps));
+    TRY(ctx_alloc(self->ctx, job->n_moments + 2 * job->n_cross + job->n_signs + 2 * job->n_pairs,
+                  sizeof *taps, &taps));
     TRY(make_runners(self, taps, 0));
     self->batch = INT64_MAX;
     for (int64_t k = 0; k < job->n_graphs; k++)
@@ -134,47 +146,94 @@ static coset_status make_results(collector *self)
         TRY(feature_count(self, &item->y, &m));
         TRY(cross_moments_new(self->ctx, n, m, &item->result));
     }
+    for (int64_t k = 0; k < job->n_signs; k++) {
+        stats_signs *item = &job->signs[k];
+        int64_t n = 0;
+        TRY(feature_count(self, &item->of, &n));
+        int64_t sample = batch_sample_elements(self->runners[item->of.model], item->of.value);
+        TRY(sign_counts_new(self->ctx, n, n > 0 ? sample / n : 0, &item->result));
+    }
+    for (int64_t k = 0; k < job->n_pairs; k++) {
+        stats_pairs *item = &job->pairs[k];
+        int64_t n = 0, m = 0;
+        TRY(feature_count(self, &item->x, &n));
+        TRY(feature_count(self, &item->y, &m));
+        if (m != n)
+            FAIL(self->ctx, COSET_EARGUMENT, "values '%s' and '%s' have %lld and %lld features",
+                 value_name(job, &item->x), value_name(job, &item->y), (long long)n, (long long)m);
+        TRY(pair_moments_new(self->ctx, n, &item->result));
+    }
 done:
     return status;
+}
+
+static const array *current_array(const collector *self, const stats_value *of)
+{
+    return executor_value(self->current[of->model], of->value);
 }
 
 static coset_status current_view(const collector *self, const stats_value *of, int64_t count,
                                  moments_view *view_out)
 {
-    const array *values = executor_value(self->current[of->model], of->value);
-    return view_samples(self, of, values, count, view_out);
+    return view_samples(self, of, current_array(self, of), count, view_out);
+}
+
+static coset_status add_moments(const collector *self, stats_moments *item, int64_t count)
+{
+    moments_view x;
+    coset_status status = current_view(self, &item->of, count, &x);
+    if (status != COSET_OK) return status;
+    x.map = item->map;
+    x.parameter = item->parameter;
+    if (item->index != NULL) {
+        x.index = item->index;
+        x.features = item->units;
+        x.repeats = item->repeats;
+    }
+    status = moments_add(self->ctx, item->result, &x);
+    if (status == COSET_OK) return COSET_OK;
+    return ctx_fail_in(self->ctx, status, "value '%s'", value_name(self->job, &item->of));
+}
+
+static coset_status add_signs(const collector *self, stats_signs *item, int64_t count)
+{
+    coset_status status = sign_counts_add(self->ctx, item->result, current_array(self, &item->of),
+                                          item->of.axis, count);
+    if (status == COSET_OK) return COSET_OK;
+    return ctx_fail_in(self->ctx, status, "value '%s'", value_name(self->job, &item->of));
+}
+
+/* Adds samples of two values, to one of cross and pairs. */
+static coset_status add_two(const collector *self, const stats_value *of_x, const stats_value *of_y,
+                            cross_moments *cross, pair_moments *pairs, int64_t count)
+{
+    moments_view x, y;
+    coset_status status = current_view(self, of_x, count, &x);
+    if (status == COSET_OK) status = current_view(self, of_y, count, &y);
+    if (status != COSET_OK) return status;
+    status = cross != NULL ? cross_moments_add(self->ctx, cross, &x, &y)
+                           : pair_moments_add(self->ctx, pairs, &x, &y);
+    if (status == COSET_OK) return COSET_OK;
+    return ctx_fail_in(self->ctx, status, "values '%s' and '%s'", value_name(self->job, of_x),
+                       value_name(self->job, of_y));
 }
 
 static coset_status add_samples(collector *self, int64_t count)
 {
+    coset_status status = COSET_OK;
     stats_job *job = self->job;
-    moments_view x, y;
-    for (int64_t k = 0; k < job->n_moments; k++) {
-        stats_moments *item = &job->moments[k];
-        coset_status status = current_view(self, &item->of, count, &x);
-        if (status != COSET_OK) return status;
-        x.map = item->map;
-        x.parameter = item->parameter;
-        if (item->index != NULL) {
-            x.index = item->index;
-            x.features = item->units;
-            x.repeats = item->repeats;
-        }
-        status = moments_add(self->ctx, item->result, &x);
-        if (status != COSET_OK)
-            return ctx_fail_in(self->ctx, status, "value '%s'", value_name(job, &item->of));
-    }
+    for (int64_t k = 0; k < job->n_moments; k++) TRY(add_moments(self, &job->moments[k], count));
     for (int64_t k = 0; k < job->n_cross; k++) {
         stats_cross *item = &job->cross[k];
-        coset_status status = current_view(self, &item->x, count, &x);
-        if (status == COSET_OK) status = current_view(self, &item->y, count, &y);
-        if (status != COSET_OK) return status;
-        status = cross_moments_add(self->ctx, item->result, &x, &y);
-        if (status != COSET_OK)
-            return ctx_fail_in(self->ctx, status, "values '%s' and '%s'", value_name(job, &item->x),
-                               value_name(job, &item->y));
+        TRY(add_two(self, &item->x, &item->y, item->result, NULL, count));
     }
-    return COSET_OK;
+    for (int64_t k = 0; k < job->n_signs; k++) TRY(add_signs(self, &job->signs[k], count));
+    for (int64_t k = 0; k < job->n_pairs; k++) {
+        stats_pairs *item = &job->pairs[k];
+        TRY(add_two(self, &item->x, &item->y, NULL, item->result, count));
+    }
+done:
+    return status;
 }
 
 static coset_status finish_results(collector *self)
@@ -192,6 +251,13 @@ static coset_status finish_results(collector *self)
             return ctx_fail_in(self->ctx, status, "values '%s' and '%s'",
                                value_name(job, &job->cross[k].x),
                                value_name(job, &job->cross[k].y));
+    }
+    for (int64_t k = 0; k < job->n_pairs; k++) {
+        coset_status status = pair_moments_finish(self->ctx, job->pairs[k].result);
+        if (status != COSET_OK)
+            return ctx_fail_in(self->ctx, status, "values '%s' and '%s'",
+                               value_name(job, &job->pairs[k].x),
+                               value_name(job, &job->pairs[k].y));
     }
     return COSET_OK;
 }
@@ -224,6 +290,14 @@ static void free_results(coset_ctx *ctx, stats_job *job)
         cross_moments_free(ctx, job->cross[k].result);
         job->cross[k].result = NULL;
     }
+    for (int64_t k = 0; k < job->n_signs; k++) {
+        sign_counts_free(ctx, job->signs[k].result);
+        job->signs[k].result = NULL;
+    }
+    for (int64_t k = 0; k < job->n_pairs; k++) {
+        pair_moments_free(ctx, job->pairs[k].result);
+        job->pairs[k].result = NULL;
+    }
 }
 
 coset_status stats_collect(coset_ctx *ctx, stats_job *job)
@@ -232,6 +306,8 @@ coset_status stats_collect(coset_ctx *ctx, stats_job *job)
     collector self = {.ctx = ctx, .job = job};
     for (int64_t k = 0; k < job->n_moments; k++) job->moments[k].result = NULL;
     for (int64_t k = 0; k < job->n_cross; k++) job->cross[k].result = NULL;
+    for (int64_t k = 0; k < job->n_signs; k++) job->signs[k].result = NULL;
+    for (int64_t k = 0; k < job->n_pairs; k++) job->pairs[k].result = NULL;
     TRY(check_job(ctx, job));
     TRY(ctx_alloc(ctx, job->n_graphs, sizeof *self.runners, &self.runners));
     TRY(ctx_alloc(ctx, job->n_graphs, sizeof *self.current, &self.current));

@@ -14,8 +14,10 @@ typedef struct sign_counts {
 /* Errors: COSET_EMEMORY. */
 COSET_MUST_USE coset_status sign_counts_new(coset_ctx *ctx, int64_t n, int64_t places,
                                             sign_counts **counts_out);
-/* Adds the samples [0, samples) of an array (samples, ...) whose features lie along `axis` >= 1 (or < 0: from the end).
- * Errors: COSET_EARGUMENT for other sizes; COSET_EUNSUPPORTED if it does not hold floats. NaN counts as not positive. */
+/* Adds the samples [0, samples) of an array whose features lie along `axis` (< 0: from the end). Its elements are those of
+ * whole samples in a row: axis 0 holds samples, and features only where all of it is one sample.
+ * Errors: COSET_EARGUMENT for other sizes; COSET_EUNSUPPORTED if it does not hold floats. NaN counts as not positive.
+ * Cost: one comparison an element. */
 COSET_MUST_USE coset_status sign_counts_add(coset_ctx *ctx, sign_counts *self, const array *values,
                                             int axis, int64_t samples);
 /* self += other. Errors: COSET_EARGUMENT for other sizes. */

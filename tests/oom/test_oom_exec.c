@@ -114,6 +114,8 @@ static coset_status use_collection(coset_ctx *ctx, const coset_graph *graph)
     int32_t z = find_value(graph, "z"), h = find_value(graph, "h");
     stats_moments wanted[2] = {{.of = {0, z, 1}}, {.of = {1, h, 1}, .second = true}};
     stats_cross pair[1] = {{{0, z, 1}, {1, h, 1}, NULL}};
+    stats_signs signs[1] = {{.of = {1, z, 1}}};
+    stats_pairs pairs[1] = {{.x = {0, z, 1}, .y = {0, h, 1}}};
     stats_job job = {.graphs = graphs,
                      .n_graphs = 2,
                      .source = &source,
@@ -121,7 +123,11 @@ static coset_status use_collection(coset_ctx *ctx, const coset_graph *graph)
                      .moments = wanted,
                      .n_moments = 2,
                      .cross = pair,
-                     .n_cross = 1};
+                     .n_cross = 1,
+                     .signs = signs,
+                     .n_signs = 1,
+                     .pairs = pairs,
+                     .n_pairs = 1};
     coset_status status = stats_collect(ctx, &job);
     for (int k = 0; k < 2; k++) {
         assert_true((wanted[k].result != NULL) == (status == COSET_OK));
@@ -129,7 +135,11 @@ static coset_status use_collection(coset_ctx *ctx, const coset_graph *graph)
         moments_free(ctx, wanted[k].result);
     }
     assert_true((pair[0].result != NULL) == (status == COSET_OK));
+    assert_true((signs[0].result != NULL) == (status == COSET_OK));
+    assert_true((pairs[0].result != NULL) == (status == COSET_OK));
     cross_moments_free(ctx, pair[0].result);
+    sign_counts_free(ctx, signs[0].result);
+    pair_moments_free(ctx, pairs[0].result);
     return status;
 }
 
