@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lump/flow.h"
+#include "lump/kinds.h"
 #include "lump/metric.h"
 #include "lump/sites.h"
 
@@ -15,7 +16,7 @@ typedef struct calibrator {
     const coset_graph *graph;
     const graph_groups *groups;
     calibration *out;
-    graph_facts *facts;
+    const graph_facts *facts;
     int32_t *contracts; /* [n_nodes] contraction of a node; -1: none */
     moments **slopes;   /* [blocks] of the activation that gives the value; NULL: not needed */
     double **cost;      /* [blocks] A; NULL: zero so far */
@@ -433,7 +434,6 @@ static coset_status prepare(calibrator *self, const batch_source *source)
     for (int64_t n = 0; n < graph->n_nodes; n++) self->contracts[n] = -1;
     for (int64_t c = 0; c < out->n_contractions; c++)
         self->contracts[self->groups->contractions[c].node] = (int32_t)c;
-    TRY(graph_infer(ctx, graph, NULL, &self->facts));
 done:
     return status;
 }
@@ -466,7 +466,6 @@ static void calibrator_free(calibrator *self)
     ctx_free(ctx, self->contracts);
     ctx_free(ctx, self->what);
     ctx_free(ctx, self->wanted);
-    graph_facts_free(ctx, self->facts);
 }
 
 const double *calibration_metric(const calibration *self, int64_t c, int64_t block)
@@ -480,10 +479,9 @@ coset_status calibration_collect(coset_ctx *ctx, const coset_graph *graph, const
                                  const shape *sample_shapes, unsigned kinds,
                                  calibration **calibration_out)
 {
-    (void)facts;
-    (void)kinds;
     coset_status status = COSET_OK;
-    calibrator self = {.ctx = ctx, .graph = graph, .groups = groups};
+    calibrator self = {.ctx = ctx, .graph = graph, .groups = groups, .facts = facts};
+    calibration_kinds besides = {.n_signs = 0};
     *calibration_out = NULL;
     TRY(ctx_alloc(ctx, 1, sizeof *self.out, &self.out));
     TRY(prepare(&self, source));
@@ -495,10 +493,13 @@ coset_status calibration_collect(coset_ctx *ctx, const coset_graph *graph, const
                      .moments = self.wanted,
                      .n_moments = self.n_wanted,
                      .stage = "calibrating"};
+    TRY(calibration_kinds_ask(ctx, graph, facts, groups, kinds, self.out, &besides, &job));
     TRY(stats_collect(ctx, &job));
     take_results(&self);
+    calibration_kinds_take(&besides, self.out);
     TRY(flow_all(&self));
 done:
+    calibration_kinds_clear(ctx, &besides);
     calibrator_free(&self);
     if (status == COSET_OK)
         *calibration_out = self.out;
@@ -516,6 +517,12 @@ void calibration_free(coset_ctx *ctx, calibration *self)
         moments_free(ctx, self->units[b]);
     for (int64_t v = 0; self->of_value != NULL && v < self->n_values; v++)
         moments_free(ctx, self->of_value[v]);
+    for (int64_t c = 0; self->signs != NULL && c < self->n_contractions; c++)
+        sign_counts_free(ctx, self->signs[c]);
+    for (int64_t g = 0; self->pairs != NULL && g < self->n_groups; g++)
+        pair_moments_free(ctx, self->pairs[g]);
+    ctx_free(ctx, self->signs);
+    ctx_free(ctx, self->pairs);
     ctx_free(ctx, self->metric);
     ctx_free(ctx, self->metric_first);
     ctx_free(ctx, self->units);

@@ -1,0 +1,90 @@
+#include "lump/kinds.h"
+
+#include "lump/bypass.h"
+
+/* The block of a cuttable group in a contraction's result; NULL: there is none. */
+static const unit_block *produced(const graph_groups *groups, const unit_blocks *blocks,
+                                  const contraction *by)
+{
+    for (int64_t b = blocks->first[by->result]; b < blocks->first[by->result + 1]; b++)
+        if (groups->groups[blocks->of[b].group].frozen == NULL) return &blocks->of[b];
+    return NULL;
+}
+
+static coset_status ask_signs(coset_ctx *ctx, const graph_groups *groups, calibration *out,
+                              calibration_kinds *self)
+{
+    coset_status status = COSET_OK;
+    int64_t n = groups->n_contractions;
+    TRY(ctx_alloc(ctx, n, sizeof(sign_counts *), &out->signs));
+    TRY(ctx_alloc(ctx, n, sizeof *self->signs, &self->signs));
+    TRY(ctx_alloc(ctx, n, sizeof *self->contraction, &self->contraction));
+    for (int64_t c = 0; c < n; c++) {
+        const contraction *by = &groups->contractions[c];
+        const unit_block *block = produced(groups, out->blocks, by);
+        if (block == NULL) continue;
+        self->signs[self->n_signs] = (stats_signs){.of = {0, by->result, block->axis}};
+        self->contraction[self->n_signs++] = c;
+    }
+done:
+    return status;
+}
+
+static coset_status ask_pairs(coset_ctx *ctx, const coset_graph *graph, const graph_facts *facts,
+                              const graph_groups *groups, calibration *out, calibration_kinds *self)
+{
+    coset_status status = COSET_OK;
+    bypass_lines *found = NULL;
+    TRY(bypass_lines_find(ctx, graph, facts, groups, &found));
+    TRY(ctx_alloc(ctx, groups->n, sizeof(pair_moments *), &out->pairs));
+    TRY(ctx_alloc(ctx, groups->n, sizeof *self->pairs, &self->pairs));
+    TRY(ctx_alloc(ctx, groups->n, sizeof *self->group, &self->group));
+    out->n_groups = groups->n;
+    for (int64_t g = 0; g < groups->n; g++) {
+        const bypass_line *line = &found->lines[g];
+        if (line->producer < 0) continue;
+        int axis = groups->contractions[line->producer].output_axis; /* h has z's shape */
+        self->pairs[self->n_pairs] =
+            (stats_pairs){.x = {0, line->z, axis}, .y = {0, line->h, axis}};
+        self->group[self->n_pairs++] = g;
+    }
+done:
+    bypass_lines_free(ctx, found);
+    return status;
+}
+
+coset_status calibration_kinds_ask(coset_ctx *ctx, const coset_graph *graph,
+                                   const graph_facts *facts, const graph_groups *groups,
+                                   unsigned kinds, calibration *out, calibration_kinds *self,
+                                   stats_job *job)
+{
+    coset_status status = COSET_OK;
+    if (kinds & CALIBRATION_SIGNS) TRY(ask_signs(ctx, groups, out, self));
+    if (kinds & CALIBRATION_PAIRS) TRY(ask_pairs(ctx, graph, facts, groups, out, self));
+    job->signs = self->signs;
+    job->n_signs = self->n_signs;
+    job->pairs = self->pairs;
+    job->n_pairs = self->n_pairs;
+done:
+    return status;
+}
+
+void calibration_kinds_take(calibration_kinds *self, calibration *out)
+{
+    for (int64_t k = 0; k < self->n_signs; k++) {
+        out->signs[self->contraction[k]] = self->signs[k].result;
+        self->signs[k].result = NULL;
+    }
+    for (int64_t k = 0; k < self->n_pairs; k++) {
+        out->pairs[self->group[k]] = self->pairs[k].result;
+        self->pairs[k].result = NULL;
+    }
+}
+
+void calibration_kinds_clear(coset_ctx *ctx, calibration_kinds *self)
+{
+    ctx_free(ctx, self->signs);
+    ctx_free(ctx, self->contraction);
+    ctx_free(ctx, self->pairs);
+    ctx_free(ctx, self->group);
+}
