@@ -92,6 +92,9 @@ static bool parse_value(const method_param *param, const char *text, double *val
     case PARAM_NUMBER:
         return parse_number(text, value_out) && *value_out >= param->low &&
                *value_out <= param->high;
+    case PARAM_COUNT:
+        return parse_number(text, value_out) && *value_out >= param->low &&
+               *value_out <= param->high && *value_out == floor(*value_out);
     case PARAM_PATTERN: return parse_pattern(text, value_out);
     }
     return false;
@@ -105,6 +108,8 @@ static coset_status describe_range(coset_ctx *ctx, const method_param *param, ch
     case PARAM_FLAG: return ctx_format(ctx, text_out, "true or false");
     case PARAM_NUMBER:
         return ctx_format(ctx, text_out, "a number from %g to %g", param->low, param->high);
+    case PARAM_COUNT:
+        return ctx_format(ctx, text_out, "a whole number from %g to %g", param->low, param->high);
     case PARAM_PATTERN: return ctx_format(ctx, text_out, "N:M with 1 <= N <= M <= 64, or none");
     }
     return ctx_fail(ctx, COSET_EARGUMENT, "unknown kind of setting");

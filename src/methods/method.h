@@ -13,6 +13,7 @@ typedef enum param_kind {
     PARAM_CHOICE, /* one of `choices`, "a|b|c"; the value is its index */
     PARAM_FLAG,   /* true or false */
     PARAM_NUMBER, /* in [low, high] */
+    PARAM_COUNT,  /* a whole number in [low, high] */
     PARAM_PATTERN /* "N:M" with 1 <= N <= M <= 64, or "none"; the value is PATTERN_BASE N + M, or 0 */
 } param_kind;
 

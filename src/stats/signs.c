@@ -60,6 +60,17 @@ coset_status sign_counts_merge(coset_ctx *ctx, sign_counts *self, const sign_cou
     return COSET_OK;
 }
 
+double sign_counts_apart(const sign_counts *self, int64_t feature)
+{
+    double n = (double)self->count, sum = 0;
+    if (self->count < 2 || self->places == 0) return 0;
+    for (int64_t p = 0; p < self->places; p++) {
+        double k = (double)self->positive[feature * self->places + p];
+        sum += 2 * k * (n - k);
+    }
+    return sum / (n * (n - 1) * (double)self->places);
+}
+
 void sign_counts_free(coset_ctx *ctx, sign_counts *self)
 {
     if (self == NULL) return;

@@ -23,6 +23,10 @@ COSET_MUST_USE coset_status sign_counts_add(coset_ctx *ctx, sign_counts *self, c
 /* self += other. Errors: COSET_EARGUMENT for other sizes. */
 COSET_MUST_USE coset_status sign_counts_merge(coset_ctx *ctx, sign_counts *self,
                                               const sign_counts *other);
+/* Share of the pairs of samples that a feature tells apart (positive on one, not on the other), the mean over
+ * its places: 2 k (N - k) / (N (N - 1)), in [0, N / (2 (N - 1))]; 0 for fewer than two samples.
+ * Source: METHODS.md section 7, after Mellor et al., ICML 2021. Cost: one pass over its counters. */
+double sign_counts_apart(const sign_counts *self, int64_t feature);
 void sign_counts_free(coset_ctx *ctx, sign_counts *self); /* NULL is allowed */
 
 #endif

@@ -189,7 +189,7 @@ static inline void check_settings(const subject *on, const coset_method *method,
         char name[64], values[128], number[2][32];
         snprintf(name, sizeof name, "%s.%s", method->name, param->name);
         coset_setting setting = {name, NULL};
-        if (param->kind == PARAM_NUMBER) {
+        if (param->kind == PARAM_NUMBER || param->kind == PARAM_COUNT) {
             for (int i = 0; i < 2; i++) {
                 snprintf(number[i], sizeof number[i], "%.17g", i ? param->high : param->low);
                 setting.value = number[i];

@@ -117,6 +117,47 @@ static void merging(void **state)
     counted_ctx_end(ctx, &memory);
 }
 
+/* Pairs of samples that feature c tells apart, counted one by one. */
+static double brute_force(const float *images, int64_t samples, int64_t c)
+{
+    int64_t apart = 0;
+    for (int64_t p = 0; p < PLACES; p++)
+        for (int64_t s = 0; s < samples; s++)
+            for (int64_t t = 0; t < s; t++)
+                apart += (images[(s * C + c) * PLACES + p] > 0) !=
+                         (images[(t * C + c) * PLACES + p] > 0);
+    return (double)apart / ((double)(samples * (samples - 1) / 2) * PLACES);
+}
+
+static void pairs_told_apart(void **state)
+{
+    (void)state;
+    counted_memory memory;
+    coset_ctx *ctx = counted_ctx(&memory, 1);
+    rng random = rng_seed(5, 0);
+    float *images = random_images(&random, IMAGES * C * PLACES);
+    for (int64_t k = 0; k < IMAGES * C * PLACES; k++) {
+        int64_t c = k / PLACES % C;
+        if (c == 0) images[k] = -fabsf(images[k]); /* dead; NaN stays, which is not positive */
+        if (c == 1) images[k] = 1 + (float)(k % 7);
+    }
+    for (int64_t samples = 0; samples <= IMAGES; samples++) {
+        array values = images_of(images, samples);
+        sign_counts *self = new_counts(ctx, C, PLACES);
+        assert_int_equal(sign_counts_add(ctx, self, &values, 1, samples), COSET_OK);
+        assert_true(sign_counts_apart(self, 0) == 0);
+        assert_true(sign_counts_apart(self, 1) == 0);
+        double found = sign_counts_apart(self, 2);
+        if (samples < 2) /* no pair */
+            assert_true(found == 0);
+        else /* rounding of one division */
+            assert_true(fabs(found - brute_force(images, samples, 2)) < 1e-15);
+        sign_counts_free(ctx, self);
+    }
+    free(images);
+    counted_ctx_end(ctx, &memory);
+}
+
 static void refuses(void **state)
 {
     (void)state;
@@ -200,9 +241,8 @@ static void collection(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_axis),
-        cmocka_unit_test(merging),
-        cmocka_unit_test(refuses),
+        cmocka_unit_test(every_axis),       cmocka_unit_test(merging),
+        cmocka_unit_test(pairs_told_apart), cmocka_unit_test(refuses),
         cmocka_unit_test(collection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
