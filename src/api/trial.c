@@ -225,7 +225,8 @@ static coset_status measured(job *self, const coset_graph *graph, coset_rule rul
     return COSET_OK;
 }
 
-/* Follows a rule with a budget: biases that recovery adds are not in the cost model, so the result is
+/* Carries out one variant, unless its plan is that of one before: then there is no graph.
+ * Follows a rule with a budget: biases that recovery adds are not in the cost model, so the result is
  * measured and the budget tightened until it holds. */
 static coset_status follow_with(job *self, int variant, coset_rule rule, double value, outcome *at)
 {
@@ -236,6 +237,9 @@ static coset_status follow_with(job *self, int variant, coset_rule rule, double 
         int64_t cost = 0;
         outcome_free(self->ctx, at);
         TRY(make_plan(self, variant, rule, value, budget, at));
+        if (trial == 0 && self->method->is_new != NULL &&
+            !self->method->is_new(&self->calls[variant], at->plan))
+            break;
         TRY(job_carry_out(self, at));
         if (rule != COSET_RULE_PARAMS && rule != COSET_RULE_MACS) break;
         TRY(measured(self, at->graph, rule, &cost));
@@ -260,7 +264,7 @@ static coset_status follow_rule(job *self, coset_rule rule, double value, outcom
     TRY(follow_with(self, 0, rule, value, best));
     for (int v = 1; v < self->n_variants && rule != COSET_RULE_EPS; v++) {
         TRY(follow_with(self, v, rule, value, &trial));
-        if (trial.reached >= best->reached && trial.rel_l2 < best->rel_l2) {
+        if (trial.graph != NULL && trial.reached >= best->reached && trial.rel_l2 < best->rel_l2) {
             outcome swap = *best;
             *best = trial;
             trial = swap;

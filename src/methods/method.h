@@ -85,6 +85,8 @@ typedef struct coset_method {
      * smallest held-out error is kept; 0 and 1: there is one. Their names: */
     const char *const *variants;
     int n_variants;
+    /* Whether the plan of a variant can differ from those of the variants before it; NULL: always. */
+    bool (*is_new)(const method_call *call, const coset_plan *plan);
 
     /* Fills the answers of a call from its values; NULL: no masks, SWEEP_NONE, CUT_BY_ERROR, no kinds, one round. */
     void (*configure)(method_call *call);
