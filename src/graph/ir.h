@@ -150,6 +150,26 @@ COSET_MUST_USE coset_status graph_add_constant(coset_ctx *ctx, coset_graph *grap
 COSET_MUST_USE coset_status graph_insert_add(coset_ctx *ctx, coset_graph *graph, int32_t value,
                                              tensor *constant);
 
+/* The same for one constant along an axis of a value of `rank`: bias [width].
+ * Errors: COSET_EMEMORY. */
+COSET_MUST_USE coset_status graph_insert_bias(coset_ctx *ctx, coset_graph *graph, int32_t value,
+                                              int rank, int axis, const double *bias, int64_t width,
+                                              coset_dtype dtype);
+
+/* A new node of the default domain with one new output, which has a name derived from that of `like` and its
+ * element type. */
+COSET_MUST_USE coset_status graph_append_node(coset_ctx *ctx, coset_graph *graph,
+                                              const char *op_type, const int32_t *inputs,
+                                              int32_t n_inputs, int32_t like, int32_t *value_out);
+/* Lets a node read another value. */
+void graph_rewire(coset_graph *graph, int32_t node, int32_t input, int32_t value);
+
+/* Takes out the nodes that are marked, and those whose results nobody reads any more but others did when the
+ * graph was checked last. gone [n_checked] for the nodes that were there then: those that went. Nodes change
+ * their places; graph_check must follow. Errors: COSET_EMEMORY. */
+COSET_MUST_USE coset_status graph_remove_nodes(coset_ctx *ctx, coset_graph *graph, bool *gone,
+                                               int64_t n_checked);
+
 /* Validates and finishes a graph: unique names, every input defined, single producers, no cycle
  * (sorts nodes topologically, stable), operator arity and required attributes where the operator is
  * known (binds node->op), dims and element types of constants; fills producers and consumers. Nodes that

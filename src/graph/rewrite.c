@@ -79,3 +79,87 @@ coset_status graph_insert_add(coset_ctx *ctx, coset_graph *graph, int32_t value,
 done:
     return status;
 }
+
+coset_status graph_insert_bias(coset_ctx *ctx, coset_graph *graph, int32_t value, int rank,
+                               int axis, const double *bias, int64_t width, coset_dtype dtype)
+{
+    coset_status status = COSET_OK;
+    tensor *constant = NULL;
+    shape dims = {.rank = rank - axis};
+    for (int a = 0; a < dims.rank; a++) dims.dims[a] = a == 0 ? width : 1;
+    TRY(tensor_from_f64(ctx, dtype, &dims, bias, &constant));
+    TRY(graph_insert_add(ctx, graph, value, constant));
+done:
+    tensor_release(ctx, constant);
+    return status;
+}
+
+coset_status graph_append_node(coset_ctx *ctx, coset_graph *graph, const char *op_type,
+                               const int32_t *inputs, int32_t n_inputs, int32_t like,
+                               int32_t *value_out)
+{
+    coset_status status = COSET_OK;
+    int32_t value = -1, node = -1;
+    TRY(add_fresh_value(ctx, graph, like, &value));
+    TRY(graph_add_node(ctx, graph, graph->values[value].name, "", op_type, inputs, n_inputs, &value,
+                       1, &node));
+    graph->values[value].dtype = graph->values[like].dtype;
+    graph->values[value].producer = node;
+    graph->changed = true;
+    *value_out = value;
+done:
+    return status;
+}
+
+void graph_rewire(coset_graph *graph, int32_t node, int32_t input, int32_t value)
+{
+    graph->nodes[node].inputs[input] = value;
+    graph->nodes[node].rewired = true;
+    graph->changed = true;
+}
+
+static void count_reads(const graph_node *node, int32_t by, int32_t *readers)
+{
+    for (int32_t i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i] >= 0) readers[node->inputs[i]] += by;
+    for (int32_t i = 0; i < node->n_captures; i++) readers[node->captures[i]] += by;
+}
+
+/* True if nothing reads what a node makes any more, although somebody did. */
+static bool lost_readers(const coset_graph *graph, const graph_node *node, const int32_t *readers)
+{
+    bool lost = false;
+    for (int32_t o = 0; o < node->n_outputs; o++) {
+        if (node->outputs[o] < 0) continue;
+        const graph_value *value = &graph->values[node->outputs[o]];
+        if (readers[node->outputs[o]] > 0 || value->is_output) return false;
+        lost = lost || value->n_consumers > 0;
+    }
+    return lost;
+}
+
+coset_status graph_remove_nodes(coset_ctx *ctx, coset_graph *graph, bool *gone, int64_t n_checked)
+{
+    coset_status status = COSET_OK;
+    int32_t *readers = NULL;
+    TRY(ctx_alloc(ctx, graph->n_values, sizeof *readers, &readers));
+    for (int64_t n = 0; n < graph->n_nodes; n++) count_reads(&graph->nodes[n], 1, readers);
+    for (int64_t n = n_checked - 1; n >= 0; n--) {
+        gone[n] = gone[n] || lost_readers(graph, &graph->nodes[n], readers);
+        if (gone[n]) count_reads(&graph->nodes[n], -1, readers);
+    }
+    int64_t kept = 0;
+    for (int64_t n = 0; n < graph->n_nodes; n++) {
+        const graph_node *node = &graph->nodes[n];
+        if (n >= n_checked || !gone[n]) {
+            graph->nodes[kept++] = *node;
+            continue;
+        }
+        for (int32_t a = 0; a < node->n_attrs; a++) tensor_release(ctx, node->attrs[a].t);
+        graph->changed = true;
+    }
+    graph->n_nodes = kept;
+done:
+    ctx_free(ctx, readers);
+    return status;
+}

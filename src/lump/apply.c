@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "linalg/blas.h"
+#include "lump/apply.h"
 #include "lump/axis.h"
 
 typedef struct applier {
@@ -102,51 +102,6 @@ done:
     return status;
 }
 
-static bool same_tensor(const tensor *a, const tensor *b)
-{
-    return a == b || (a->dtype == b->dtype && shape_equal(&a->shape, &b->shape) &&
-                      memcmp(a->data, b->data, a->bytes) == 0);
-}
-
-/* Puts a new constant in place for one reader; other readers of the old constant get their own turn,
- * and share this one if theirs turns out the same. */
-static coset_status place_constant(applier *self, int32_t value, int32_t node, tensor *fresh)
-{
-    coset_status status = COSET_OK;
-    coset_graph *out = self->out;
-    const graph_value *old = &self->graph->values[value];
-    if (tensor_find_nonfinite(fresh) >= 0)
-        return ctx_fail(self->ctx, COSET_ENUMERIC, "%s: the new '%s' is not finite at element %lld",
-                        self->graph->name, old->name, (long long)tensor_find_nonfinite(fresh));
-    if (old->n_consumers == 1 && !old->is_output) {
-        graph_set_constant(self->ctx, out, value, fresh);
-        return COSET_OK;
-    }
-    const graph_node *reader = &self->graph->nodes[node];
-    for (int32_t i = 0; i < reader->n_inputs; i++) {
-        if (reader->inputs[i] != value) continue;
-        int32_t target = -1;
-        for (int32_t c = 0; c < old->n_consumers && target < 0; c++) {
-            const graph_node *other = &self->graph->nodes[old->consumers[c]];
-            for (int32_t j = 0; j < other->n_inputs; j++) {
-                int32_t now = out->nodes[old->consumers[c]].inputs[j];
-                if (other->inputs[j] == value && now != value &&
-                    same_tensor(out->values[now].constant, fresh))
-                    target = now;
-            }
-        }
-        if (target < 0) {
-            TRY(graph_copy_constant(self->ctx, out, node, i, &target));
-            graph_set_constant(self->ctx, out, target, fresh);
-        } else {
-            out->nodes[node].inputs[i] = target;
-            out->nodes[node].rewired = true;
-        }
-    }
-done:
-    return status;
-}
-
 static coset_status replace_constants(applier *self)
 {
     coset_status status = COSET_OK;
@@ -154,12 +109,13 @@ static coset_status replace_constants(applier *self)
     for (int64_t c = 0; c < self->groups->n_contractions; c++) {
         const contraction *at = &self->groups->contractions[c];
         TRY(new_weight(self, c, &fresh));
-        if (fresh != NULL) TRY(place_constant(self, at->weight, at->node, fresh));
+        if (fresh != NULL)
+            TRY(place_constant(self->ctx, self->graph, self->out, at->weight, at->node, fresh));
         tensor_release(self->ctx, fresh);
         fresh = NULL;
         if (self->shifts[c] == NULL || at->bias < 0 || at->bias_slot >= 0) continue;
         TRY(new_single_bias(self, c, &fresh));
-        TRY(place_constant(self, at->bias, at->bias_node, fresh));
+        TRY(place_constant(self->ctx, self->graph, self->out, at->bias, at->bias_node, fresh));
         tensor_release(self->ctx, fresh);
         fresh = NULL;
     }
@@ -168,7 +124,8 @@ static coset_status replace_constants(applier *self)
         if (slot->role == SLOT_PRODUCER || slot->role == SLOT_CONSUMER) continue;
         if (self->graph->values[slot->value].constant == NULL) continue;
         TRY(new_vector(self, (int32_t)s, &fresh));
-        if (fresh != NULL) TRY(place_constant(self, slot->value, slot->node, fresh));
+        if (fresh != NULL)
+            TRY(place_constant(self->ctx, self->graph, self->out, slot->value, slot->node, fresh));
         tensor_release(self->ctx, fresh);
         fresh = NULL;
     }
@@ -181,19 +138,11 @@ done:
 
 static coset_status add_bias(applier *self, int64_t index)
 {
-    coset_status status = COSET_OK;
     const contraction *at = &self->groups->contractions[index];
-    int64_t width = self->shift_size[index];
     const label_array *labels = labels_of(self->groups->labels, at->output);
-    const tensor *weight = self->graph->values[at->weight].constant;
-    tensor *fresh = NULL;
-    shape dims = {.rank = labels->rank - at->output_axis};
-    for (int a = 0; a < dims.rank; a++) dims.dims[a] = a == 0 ? width : 1;
-    TRY(tensor_from_f64(self->ctx, weight->dtype, &dims, self->shifts[index], &fresh));
-    TRY(graph_insert_add(self->ctx, self->out, at->output, fresh));
-done:
-    tensor_release(self->ctx, fresh);
-    return status;
+    return graph_insert_bias(self->ctx, self->out, at->output, labels->rank, at->output_axis,
+                             self->shifts[index], self->shift_size[index],
+                             self->graph->values[at->weight].constant->dtype);
 }
 
 /* ---- parameters and declared shapes of nodes ---- */
@@ -392,6 +341,7 @@ coset_status plan_apply(coset_ctx *ctx, const coset_graph *graph, const graph_fa
     applier self = {.ctx = ctx, .graph = graph, .facts = facts, .groups = groups, .plan = plan};
     *graph_out = NULL;
     TRY(check_fit(ctx, graph, groups, plan));
+    if (plan_bypasses(plan)) return plan_apply_bypasses(ctx, graph, facts, groups, plan, graph_out);
     TRY(graph_clone(ctx, graph, &self.out));
     TRY(graph_check(ctx, self.out));
     TRY(ctx_alloc(ctx, groups->n_slots, sizeof *self.maps, &self.maps));

@@ -120,8 +120,9 @@ static inline lumping *study_lumping(coset_ctx *ctx, rng *random, int64_t n)
 
 /* ---- outputs -------------------------------------------------------------------------------------- */
 
-/* All outputs one after the other, freed by the caller, for inputs of their inferred shapes. */
-static inline double *study_run(coset_ctx *ctx, const coset_graph *graph, uint64_t seed,
+/* All outputs one after the other, freed by the caller, for inputs of their inferred shapes: normal ones, or
+ * uniform ones in the box [-1, 1]. */
+static inline double *study_run(coset_ctx *ctx, const coset_graph *graph, uint64_t seed, bool box,
                                 int64_t *count_out)
 {
     graph_facts *facts = NULL;
@@ -138,7 +139,8 @@ static inline double *study_run(coset_ctx *ctx, const coset_graph *graph, uint64
         int64_t n = shape_product(&shapes[i], 0, shapes[i].rank);
         data[i] = calloc((size_t)n + 1, sizeof *data[i]);
         assert_non_null(data[i]);
-        for (int64_t e = 0; e < n; e++) data[i][e] = (float)rng_normal(&random);
+        for (int64_t e = 0; e < n; e++)
+            data[i][e] = (float)(box ? 2 * rng_uniform(&random) - 1 : rng_normal(&random));
         inputs[i] = (array){.dtype = COSET_F32, .shape = shapes[i], .f = data[i]};
     }
     study_expect(ctx, executor_new(ctx, graph, shapes, NULL, 0, &run));
@@ -162,11 +164,11 @@ static inline double *study_run(coset_ctx *ctx, const coset_graph *graph, uint64
 }
 
 /* Greatest difference of the outputs of two graphs relative to the largest output of the first. */
-static inline double study_difference(coset_ctx *ctx, const coset_graph *a, const coset_graph *b,
-                                      uint64_t seed)
+static inline double study_difference_in(coset_ctx *ctx, const coset_graph *a, const coset_graph *b,
+                                         uint64_t seed, bool box)
 {
     int64_t n = 0, other = 0;
-    double *x = study_run(ctx, a, seed, &n), *y = study_run(ctx, b, seed, &other);
+    double *x = study_run(ctx, a, seed, box, &n), *y = study_run(ctx, b, seed, box, &other);
     double largest = 0, worst = 0;
     assert_true(n == other);
     for (int64_t i = 0; i < n; i++) {
@@ -177,6 +179,12 @@ static inline double study_difference(coset_ctx *ctx, const coset_graph *a, cons
     free(x);
     free(y);
     return largest > 0 ? worst / largest : worst;
+}
+
+static inline double study_difference(coset_ctx *ctx, const coset_graph *a, const coset_graph *b,
+                                      uint64_t seed)
+{
+    return study_difference_in(ctx, a, b, seed, false);
 }
 
 #endif
