@@ -129,6 +129,7 @@ static coset_status read_readers(const layout *self, skip *at)
 {
     coset_status status = COSET_OK;
     const lumping *map = at->map;
+    const double *shift = map->shift;
     for (int32_t r = 0; r < at->line->n_readers; r++) {
         const weight_view view = weight_now(self, at->line->readers[r]);
         at->rows += view.n_out * view.n_taps;
@@ -144,7 +145,7 @@ static coset_status read_readers(const layout *self, skip *at)
                     int64_t u = at->gone[j];
                     double weight = view.scale * weight_at(&view, o, u, t);
                     at->constant[first + o] +=
-                        weight * (map->slope[u] * at->bias_in[j] + map->shift[u]);
+                        weight * (map->slope[u] * at->bias_in[j] + (shift != NULL ? shift[u] : 0));
                     row[j] = weight * map->slope[u];
                 }
         first += view.n_out * view.n_taps;

@@ -142,9 +142,9 @@ static coset_status read_map(coset_ctx *ctx, const jvalue *object, const stored 
     const jvalue *blocks = jvalue_get(object, "blocks");
     lumping *map = NULL;
     if (jvalue_is_null(kept) && jvalue_is_null(blocks)) goto done;
-    int64_t n = group->units, k = is_list(kept) ? kept->n : 0;
-    if (!is_list(blocks) || k < 1 || k > n || blocks->n != n)
-        FAIL(ctx, COSET_EFORMAT, "\"kept\" and \"blocks\" must list 1 to %lld and %lld units",
+    int64_t n = group->units, k = is_list(kept) ? kept->n : -1;
+    if (!is_list(blocks) || k < 0 || k > n || blocks->n != n)
+        FAIL(ctx, COSET_EFORMAT, "\"kept\" and \"blocks\" must list up to %lld and %lld units",
              (long long)n, (long long)n);
     const shape row = {1, {n}}, matrix = {2, {n, k}};
     TRY(ctx_alloc(ctx, 1, sizeof *map, &map));
@@ -156,6 +156,7 @@ static coset_status read_map(coset_ctx *ctx, const jvalue *object, const stored 
     TRY(read_matrix(ctx, from, "group", index, "scale", COSET_F64, &row, false, &map->scale));
     TRY(read_matrix(ctx, from, "group", index, "lift", COSET_F64, &matrix, true, &map->lift));
     TRY(read_matrix(ctx, from, "group", index, "shift", COSET_F64, &row, true, &map->shift));
+    TRY(read_matrix(ctx, from, "group", index, "slope", COSET_F64, &row, true, &map->slope));
     TRY(lumping_check(ctx, map));
     group->map = map;
     map = NULL;

@@ -77,6 +77,8 @@ static coset_status gather_one(matrices *self, const coset_plan *plan)
             TRY(add_matrix(self, COSET_F64, map->n, map->k, map->lift, "group", g, "lift"));
         if (map->shift != NULL)
             TRY(add_matrix(self, COSET_F64, map->n, 0, map->shift, "group", g, "shift"));
+        if (map->slope != NULL)
+            TRY(add_matrix(self, COSET_F64, map->n, 0, map->slope, "group", g, "slope"));
     }
     for (int64_t m = 0; m < plan->n_masks; m++)
         TRY(add_matrix(self, COSET_U8, plan->masks[m].elements, 0, plan->masks[m].keep, "mask", m,

@@ -103,7 +103,8 @@ static coset_status collect_original(matcher *self)
     for (int64_t t = 0; t < targets->n; t++) {
         const layer *at = &targets->layers[t];
         TRY(axis_map_new(self->ctx, targets->groups, self->plan, at->out_slot, &map));
-        TRY(collect(self->ctx, runs, targets->original, at, &map, &self->wanted[t]));
+        if (map.new_size > 0)
+            TRY(collect(self->ctx, runs, targets->original, at, &map, &self->wanted[t]));
         axis_map_free(self->ctx, &map);
         map = (axis_map){0};
     }

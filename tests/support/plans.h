@@ -61,6 +61,27 @@ static inline lumping *plans_lumping(coset_ctx *ctx, rng *random, int64_t n, int
     return map;
 }
 
+/* The same with units that are bypassed instead of dropped: of all units now and then. */
+static inline lumping *plans_bypass(coset_ctx *ctx, rng *random, int64_t n)
+{
+    lumping *map = NULL;
+    int64_t k = 0, *keep = calloc((size_t)n + 1, sizeof *keep);
+    double *slope = random_doubles(random, n), *shift = random_doubles(random, n);
+    double share = rng_uniform(random) * 1.4;
+    assert_non_null(keep);
+    for (int64_t u = 0; u < n; u++)
+        if (rng_uniform(random) > share) keep[k++] = u;
+    assert_int_equal(lumping_bypass(ctx, n, keep, k, slope, shift, &map), COSET_OK);
+    if (rng_below(random, 4) == 0) {
+        ctx_free(ctx, map->shift);
+        map->shift = NULL;
+    }
+    free(keep);
+    free(slope);
+    free(shift);
+    return map;
+}
+
 /* A plan with everything that a plan can hold. */
 static inline coset_plan *plans_random(coset_ctx *ctx, rng *random, int64_t n_groups,
                                        int64_t n_masks)
@@ -78,7 +99,10 @@ static inline coset_plan *plans_random(coset_ctx *ctx, rng *random, int64_t n_gr
             continue;
         }
         int64_t k = 1 + rng_below(random, group->units);
-        group->map = plans_lumping(ctx, random, group->units, k, g % 3 == 1, g % 3 != 0);
+        if (g % 4 == 2)
+            group->map = plans_bypass(ctx, random, group->units);
+        else
+            group->map = plans_lumping(ctx, random, group->units, k, g % 3 == 1, g % 3 != 0);
         group->method = plans_text(ctx, "merge");
         group->height = fabs(rng_normal(random)) * 1e-3;
         group->error = g % 2 ? 5e-324 : (double)NAN;
@@ -132,6 +156,7 @@ static inline void plans_same_lumping(const lumping *a, const lumping *b)
     plans_same_doubles(a->scale, b->scale, a->n);
     plans_same_doubles(a->lift, b->lift, a->n * a->k);
     plans_same_doubles(a->shift, b->shift, a->n);
+    plans_same_doubles(a->slope, b->slope, a->n);
 }
 
 static inline void plans_same_measure(double a, double b)

@@ -275,7 +275,7 @@ static const struct {
     {GROUP(",\"scores\":[\"x\",2]"), COSET_EFORMAT, "entry 0 of \"scores\""},
     {GROUP(",\"scores\":[1e999,2]"), COSET_EFORMAT, "too large"},
     {GROUP(",\"kept\":[0]"), COSET_EFORMAT, "kept"},
-    {GROUP(",\"kept\":[],\"blocks\":[-1,-1]"), COSET_EFORMAT, "kept"},
+    {GROUP(",\"kept\":[],\"blocks\":[-1,-1]"), COSET_EFORMAT, "keeps 0 of 2"},
     {GROUP(",\"kept\":[0,1,2],\"blocks\":[0,1]"), COSET_EFORMAT, "kept"},
     {GROUP(",\"kept\":[0],\"blocks\":[0]"), COSET_EFORMAT, "blocks"},
     {GROUP(",\"kept\":[0],\"blocks\":[0,0.5]"), COSET_EFORMAT, "entry 1 of \"blocks\""},
@@ -330,6 +330,47 @@ static void damaged_plans_are_named(void **state)
                      "'group.0.reduce' of type F64 and shape [2]");
         free(data);
     }
+}
+
+/* Slopes belong to units that leave; only with them may none be left. */
+static void slopes_are_checked(void **state)
+{
+    (void)state;
+    const char *none = GROUP(",\"kept\":[],\"blocks\":[-1,-1]");
+    const char *first = GROUP(",\"kept\":[0],\"blocks\":[0,-1]");
+    const char *both = GROUP(",\"kept\":[0,1],\"blocks\":[0,1]");
+    const char *header =
+        "{\"group.0.reduce\":{\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[0,16]},"
+        "\"group.0.scale\":{\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[16,32]},"
+        "\"group.0.slope\":{\"dtype\":\"F64\",\"shape\":[%s],\"data_offsets\":[32,%d]}%s}";
+    const double slopes[] = {0, 2};
+    char text[512];
+    size_t size = 0;
+    coset_plan *plan = NULL;
+    snprintf(text, sizeof text, header, "2", 48, "");
+    char *data = tensors(text, 48, &size);
+    memcpy(data + size - 16, slopes, 16);
+    ok(decode(none, strlen(none), data, size, &plan));
+    assert_true(plan->groups[0].map->k == 0 && plan->groups[0].map->slope[1] == 2);
+    plan_free(ctx, plan);
+    ok(decode(first, strlen(first), data, size, &plan));
+    plan_free(ctx, plan);
+    expect_error(decode(both, strlen(both), data, size, &plan), COSET_EFORMAT,
+                 "group 0: unit 1 is bypassed and lies in block 1");
+    assert_null(plan);
+    const double infinite[] = {0, (double)INFINITY};
+    memcpy(data + size - 16, infinite, 16);
+    expect_error(decode(first, strlen(first), data, size, &plan), COSET_ENUMERIC, "not finite");
+    free(data);
+    snprintf(text, sizeof text, header, "3", 56, "");
+    data = tensors(text, 56, &size);
+    expect_error(decode(first, strlen(first), data, size, &plan), COSET_EFORMAT, "group.0.slope");
+    free(data);
+    snprintf(text, sizeof text, header, "2", 48,
+             ",\"group.0.lift\":{\"dtype\":\"F64\",\"shape\":[2,1],\"data_offsets\":[48,64]}");
+    data = tensors(text, 64, &size);
+    expect_error(decode(first, strlen(first), data, size, &plan), COSET_EFORMAT, "dense lift");
+    free(data);
 }
 
 static void masks_hold_zeros_and_ones(void **state)
@@ -460,6 +501,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(matrices_must_be_those_of_the_plan, start, end),
         cmocka_unit_test_setup_teardown(damage_is_refused_or_harmless, start, end),
         cmocka_unit_test_setup_teardown(damaged_plans_are_named, start, end),
+        cmocka_unit_test_setup_teardown(slopes_are_checked, start, end),
         cmocka_unit_test_setup_teardown(masks_hold_zeros_and_ones, start, end),
         cmocka_unit_test_setup_teardown(entries_are_capped, start, end),
         cmocka_unit_test_setup_teardown(units_are_capped, start, end),
