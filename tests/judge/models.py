@@ -64,6 +64,8 @@ VARIANTS = [Variant(flags.split(), set(traits.split())) for flags, traits in (
     ("--method magnitude --magnitude.structured true --magnitude.norm l2 --params 50%", "data"),
     ("--method wanda --params 50%", "data"),
     ("--method wanda --wanda.pattern 2:4", "data"),
+    ("--method expressiveness --params 50%", "data"),
+    ("--method expressiveness --expressiveness.scope global --expressiveness.alpha 0.5 --params 50%", "data"),
     ("--method random --ratio 50% --seed 3", "data"),
     ("--method random --ratio 1% --seed 3", ""),
 )]
