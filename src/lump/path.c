@@ -32,6 +32,7 @@ void path_free(coset_ctx *ctx, path *self)
     ctx_free(ctx, self->order);
     ctx_free(ctx, self->slope);
     ctx_free(ctx, self->shift);
+    ctx_free(ctx, self->stays);
     ctx_free(ctx, self->score);
     for (int c = 0; c < 3; c++) path_free(ctx, self->choice[c]);
     ctx_free(ctx, self->height);
@@ -188,7 +189,7 @@ static coset_status select_first(coset_ctx *ctx, const path *self, int64_t k, in
                                  lumping **lumping_out)
 {
     coset_status status = COSET_OK;
-    if (self->slope != NULL) k = k > self->line ? k - self->line : 0;
+    if (self->stays != NULL) k = self->stays[k];
     memcpy(units, self->order, (size_t)k * sizeof *units);
     qsort(units, (size_t)k, sizeof *units, ascending);
     if (self->slope != NULL)

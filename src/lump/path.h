@@ -20,9 +20,9 @@ typedef struct path {
     double *slope,
         *shift; /* [n] with an order: what does not stay is bypassed by h ~ slope z + shift. slope NULL: dropped,
                    with h ~ shift; both NULL: dropped, with h ~ 0 */
-    int64_t
-        line; /* the line's cost in units: width k stands for k - line units and the line (0 for a path whose
-                       k is what it keeps) */
+    int64_t *
+        stays; /* [n + 1] with slopes: width k costs what stays[k] units and the line past the group do
+                       together, and stands for these; NULL: for k units */
     double *score; /* [n] by which a ranking method ranked; NULL: none */
     struct path *choice
         [3]; /* NULL-terminated paths of which the one with the smaller error at k is taken (the first of

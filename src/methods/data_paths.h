@@ -11,10 +11,9 @@ COSET_MUST_USE coset_status select_path(const method_call *call, int64_t group, 
 /* Ward clustering of units as functions of the data, weighted by what they cost at the output. */
 COSET_MUST_USE coset_status merge_path(const method_call *call, int64_t group, bool canonical,
                                        path **path_out);
-/* Units replaced by lines of their pre-activations, least squares; needs CALIBRATION_PAIRS. path->line is what the
- * line past the group costs in units, so that widths and errors can be compared with those of the others.
- * *path_out NULL: the group has no line, or none that could pay.
- * Errors: COSET_EARGUMENT if nothing is known of the pre-activations. */
+/* Units replaced by lines of their pre-activations, least squares; needs CALIBRATION_PAIRS. Widths count the line past
+ * the group (path->stays), so that they and their errors can be compared with those of the others.
+ * *path_out NULL: the group has no line. Errors: COSET_EARGUMENT if nothing is known of the pre-activations. */
 COSET_MUST_USE coset_status bypass_path(const method_call *call, int64_t group,
                                         const bypass_lines *lines, path **path_out);
 

@@ -208,27 +208,33 @@ done:
     return status;
 }
 
+static coset_status copy_of(coset_ctx *ctx, const void *from, int64_t count, size_t size,
+                            void *copy_out)
+{
+    coset_status status = ctx_alloc_raw(ctx, count, size, copy_out);
+    if (status == COSET_OK) memcpy(*(void **)copy_out, from, (size_t)count * size);
+    return status;
+}
+
 coset_status linear_fit_path(coset_ctx *ctx, const linear_fit *self, const char *method,
-                             int64_t line, path **path_out)
+                             const int64_t *stays, path **path_out)
 {
     coset_status status = COSET_OK;
     path *made = NULL;
     int64_t n = self->n;
     *path_out = NULL;
     TRY(path_new(ctx, method, n, &made));
-    TRY(ctx_alloc(ctx, n, sizeof *made->order, &made->order));
-    TRY(ctx_alloc(ctx, n, sizeof *made->slope, &made->slope));
-    TRY(ctx_alloc(ctx, n, sizeof *made->shift, &made->shift));
-    memcpy(made->order, self->order, (size_t)n * sizeof *made->order);
-    memcpy(made->slope, self->slope, (size_t)n * sizeof *made->slope);
-    memcpy(made->shift, self->shift, (size_t)n * sizeof *made->shift);
-    made->line = line;
-    for (int64_t k = 1; k < n; k++) { /* narrower than the line itself: not to be had */
-        made->height[k] = k >= line ? self->height[k - line] : (double)INFINITY;
-        if (self->error == NULL) continue;
-        made->error[k] = k >= line ? self->error[k - line] : (double)INFINITY;
-    }
+    TRY(copy_of(ctx, self->order, n, sizeof *made->order, &made->order));
+    TRY(copy_of(ctx, self->slope, n, sizeof *made->slope, &made->slope));
+    TRY(copy_of(ctx, self->shift, n, sizeof *made->shift, &made->shift));
+    if (stays != NULL) TRY(copy_of(ctx, stays, n + 1, sizeof *made->stays, &made->stays));
     made->error[0] = (double)INFINITY;
+    for (int64_t k = 1; k < n; k++) {
+        int64_t left = stays != NULL ? stays[k] : k;
+        made->height[k] = left >= 0 ? self->height[left] : (double)INFINITY;
+        if (self->error != NULL) made->error[k] = left >= 0 ? self->error[left] : (double)INFINITY;
+        if (left < 0) made->stays[k] = 0;
+    }
     if (self->error == NULL) {
         ctx_free(ctx, made->error);
         made->error = NULL;

@@ -45,8 +45,11 @@ COSET_MUST_USE coset_status fit_idle(coset_ctx *ctx, const linear_fit *of, linea
 COSET_MUST_USE coset_status fit_none(coset_ctx *ctx, int64_t n, linear_fit **fit_out);
 void linear_fit_free(coset_ctx *ctx, linear_fit *self); /* NULL is allowed */
 
-/* The path of a group of which `line` units pay for the line (path.h); copies. Errors: COSET_EMEMORY. */
+/* The path of a group; copies.
+ *   stays  [n + 1] as in path.h, non-decreasing; negative where the line alone costs more than that width; or NULL
+ * Errors: COSET_EMEMORY. */
 COSET_MUST_USE coset_status linear_fit_path(coset_ctx *ctx, const linear_fit *self,
-                                            const char *method, int64_t line, path **path_out);
+                                            const char *method, const int64_t *stays,
+                                            path **path_out);
 
 #endif

@@ -169,7 +169,7 @@ static coset_status linearity_path(const method_call *call, int64_t g, const cos
         TRY(linearity_fit(call, &lines->lines[g], g, bounds, &fits));
     else
         TRY(fit_none(ctx, call->groups->groups[g].n, &fits.sloped));
-    TRY(linear_fit_path(ctx, fits.sloped, "linearity", 0, path_out));
+    TRY(linear_fit_path(ctx, fits.sloped, "linearity", NULL, path_out));
 done:
     linearity_fits_free(ctx, &fits);
     bounds_free(ctx, bounds);
@@ -179,17 +179,32 @@ done:
 
 /* ---- for auto ---- */
 
-/* What a line costs in units: n units pay for it where n (P + Q + 1) >= P Q. */
-static int64_t line_cost(const method_call *call, const bypass_line *line)
+/* Whether the units on an axis of a weight can be cut, so that their number is not that of today. */
+static bool is_cuttable(const method_call *call, int32_t slot)
 {
-    const contraction *all = call->groups->contractions;
-    weight_view producer = contraction_weight(call->graph, call->groups, &all[line->producer]);
-    double p = (double)producer.n_in, q = 0;
+    int64_t unit = 0;
+    int32_t g = groups_at(call->groups, slot, 0, &unit);
+    return g >= 0 && call->groups->groups[g].frozen == NULL;
+}
+
+/* stays[k] of path.h. With k of n units left, the layers around are taken to be cut to the same share: P inputs and
+ * Q outputs become as much of it as can be cut, and the line P Q costs as much as P Q / (P + Q + 1) units. */
+static void count_stays(const method_call *call, const bypass_line *line, int64_t n, int64_t *stays)
+{
+    const contraction *all = call->groups->contractions, *producer = &all[line->producer];
+    double p = (double)contraction_weight(call->graph, call->groups, producer).n_in;
+    double q[2] = {0, 0}; /* outputs of readers that stay, and that can be cut */
     for (int32_t r = 0; r < line->n_readers; r++) {
-        weight_view reader = contraction_weight(call->graph, call->groups, &all[line->readers[r]]);
-        q += (double)(reader.n_out * reader.n_taps);
+        const contraction *reader = &all[line->readers[r]];
+        weight_view view = contraction_weight(call->graph, call->groups, reader);
+        q[is_cuttable(call, reader->out_slot)] += (double)(view.n_out * view.n_taps);
     }
-    return (int64_t)ceil(p * q / (p + q + 1));
+    for (int64_t k = 0; k <= n; k++) {
+        double share = (double)k / (double)n;
+        double inputs = is_cuttable(call, producer->in_slot) ? p * share : p;
+        double outputs = q[0] + q[1] * share;
+        stays[k] = k - (int64_t)ceil(inputs * outputs / (inputs + outputs + 1));
+    }
 }
 
 coset_status bypass_path(const method_call *call, int64_t group, const bypass_lines *lines,
@@ -197,14 +212,15 @@ coset_status bypass_path(const method_call *call, int64_t group, const bypass_li
 {
     coset_status status = COSET_OK;
     linearity_fits fits = {NULL, NULL};
-    const bypass_line *line = &lines->lines[group];
+    int64_t *stays = NULL, n = call->groups->groups[group].n;
     *path_out = NULL;
-    if (line->producer < 0) return COSET_OK;
-    int64_t cost = line_cost(call, line);
-    if (cost >= call->groups->groups[group].n) return COSET_OK;
+    if (lines->lines[group].producer < 0) return COSET_OK;
+    TRY(ctx_alloc(call->ctx, n + 1, sizeof *stays, &stays));
+    count_stays(call, &lines->lines[group], n, stays);
     TRY(fit_data(call, false, group, &fits));
-    TRY(linear_fit_path(call->ctx, fits.sloped, "linearity", cost, path_out));
+    TRY(linear_fit_path(call->ctx, fits.sloped, "linearity", stays, path_out));
 done:
+    ctx_free(call->ctx, stays);
     linearity_fits_free(call->ctx, &fits);
     return status;
 }
