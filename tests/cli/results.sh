@@ -57,6 +57,12 @@ expect 0 compress mlp.onnx -o again.onnx --plan p.json --data table.csv --report
 says r.html "<svg" "</html>" "fc0"
 cmp -s small.onnx again.onnx || fail "a plan gives another model than the run that wrote it"
 
+# --structured is the setting of the method. Rankings write their scores into the plan.
+expect 0 compress mlp.onnx -o units.onnx --method magnitude --structured --params 60% --plan-out units.json
+expect 0 compress mlp.onnx -o same.onnx --method magnitude --magnitude.structured true --params 60%
+cmp -s units.onnx same.onnx || fail "--structured and --magnitude.structured true differ"
+says units.json '"scores":['
+
 # A dry run writes no model.
 expect 0 compress mlp.onnx --dry-run --params 60% --json
 valid out "${always[@]}" compressed.params
