@@ -19,13 +19,17 @@ import onnxruntime
 
 import beyond
 import convnets
+import expressiveness
+import linearity
 import ode
 import rows
 from tool import Tool
 
 VERDICTS = {True: "met", False: "SHORT", None: ""}
-SECTIONS = {"acceptance": rows.ROWS, "convnets": convnets.ROWS, "ode": ode.ROWS, "beyond": beyond.ROWS}
+SECTIONS = {"acceptance": rows.ROWS, "convnets": convnets.ROWS, "ode": ode.ROWS,
+            "linearity": linearity.ROWS, "expressiveness": expressiveness.ROWS, "beyond": beyond.ROWS}
 TITLES = {"acceptance": "Acceptance", "convnets": "Convolutional networks", "ode": "ODE systems",
+          "linearity": "Linearity", "expressiveness": "Expressiveness and structured baselines",
           "beyond": "Beyond the table"}
 
 
