@@ -164,11 +164,12 @@ COSET_MUST_USE coset_status graph_append_node(coset_ctx *ctx, coset_graph *graph
 /* Lets a node read another value. */
 void graph_rewire(coset_graph *graph, int32_t node, int32_t input, int32_t value);
 
-/* Takes out the nodes that are marked, and those whose results nobody reads any more but others did when the
- * graph was checked last. gone [n_checked] for the nodes that were there then: those that went. Nodes change
- * their places; graph_check must follow. Errors: COSET_EMEMORY. */
-COSET_MUST_USE coset_status graph_remove_nodes(coset_ctx *ctx, coset_graph *graph, bool *gone,
-                                               int64_t n_checked);
+/* Takes out the nodes that are marked, and those whose results nobody reads any more, but somebody did when the graph
+ * was checked last or until their reader went. Nodes change their places; graph_check must follow.
+ *   gone  [n_marked] of the first nodes; NULL: none is marked
+ * Errors: COSET_EMEMORY. Cost: linear in nodes and edges. */
+COSET_MUST_USE coset_status graph_remove_nodes(coset_ctx *ctx, coset_graph *graph, const bool *gone,
+                                               int64_t n_marked);
 
 /* Validates and finishes a graph: unique names, every input defined, single producers, no cycle
  * (sorts nodes topologically, stable), operator arity and required attributes where the operator is

@@ -118,40 +118,94 @@ void graph_rewire(coset_graph *graph, int32_t node, int32_t input, int32_t value
     graph->changed = true;
 }
 
-static void count_reads(const graph_node *node, int32_t by, int32_t *readers)
+/* Nodes that go, and what they take along. */
+typedef struct removal {
+    const coset_graph *graph;
+    bool *gone;        /* [n_nodes] */
+    int32_t *producer; /* [n_values] as it is now */
+    int32_t *readers;  /* [n_values] that stay */
+    int32_t *queue;    /* [n_nodes] nodes that have gone */
+    int64_t n_queue;
+} removal;
+
+static void removal_free(coset_ctx *ctx, removal *self)
 {
-    for (int32_t i = 0; i < node->n_inputs; i++)
-        if (node->inputs[i] >= 0) readers[node->inputs[i]] += by;
-    for (int32_t i = 0; i < node->n_captures; i++) readers[node->captures[i]] += by;
+    ctx_free(ctx, self->gone);
+    ctx_free(ctx, self->producer);
+    ctx_free(ctx, self->readers);
+    ctx_free(ctx, self->queue);
 }
 
-/* True if nothing reads what a node makes any more, although somebody did. */
-static bool lost_readers(const coset_graph *graph, const graph_node *node, const int32_t *readers)
-{
-    bool lost = false;
-    for (int32_t o = 0; o < node->n_outputs; o++) {
-        if (node->outputs[o] < 0) continue;
-        const graph_value *value = &graph->values[node->outputs[o]];
-        if (readers[node->outputs[o]] > 0 || value->is_output) return false;
-        lost = lost || value->n_consumers > 0;
-    }
-    return lost;
-}
-
-coset_status graph_remove_nodes(coset_ctx *ctx, coset_graph *graph, bool *gone, int64_t n_checked)
+static coset_status removal_new(coset_ctx *ctx, const coset_graph *graph, removal *self)
 {
     coset_status status = COSET_OK;
-    int32_t *readers = NULL;
-    TRY(ctx_alloc(ctx, graph->n_values, sizeof *readers, &readers));
-    for (int64_t n = 0; n < graph->n_nodes; n++) count_reads(&graph->nodes[n], 1, readers);
-    for (int64_t n = n_checked - 1; n >= 0; n--) {
-        gone[n] = gone[n] || lost_readers(graph, &graph->nodes[n], readers);
-        if (gone[n]) count_reads(&graph->nodes[n], -1, readers);
-    }
-    int64_t kept = 0;
+    *self = (removal){.graph = graph};
+    TRY(ctx_alloc(ctx, graph->n_nodes, sizeof *self->gone, &self->gone));
+    TRY(ctx_alloc(ctx, graph->n_nodes, sizeof *self->queue, &self->queue));
+    TRY(ctx_alloc(ctx, graph->n_values, sizeof *self->producer, &self->producer));
+    TRY(ctx_alloc(ctx, graph->n_values, sizeof *self->readers, &self->readers));
+    for (int64_t v = 0; v < graph->n_values; v++) self->producer[v] = -1;
     for (int64_t n = 0; n < graph->n_nodes; n++) {
         const graph_node *node = &graph->nodes[n];
-        if (n >= n_checked || !gone[n]) {
+        for (int32_t o = 0; o < node->n_outputs; o++)
+            if (node->outputs[o] >= 0) self->producer[node->outputs[o]] = (int32_t)n;
+        for (int32_t i = 0; i < node->n_inputs; i++)
+            if (node->inputs[i] >= 0) self->readers[node->inputs[i]]++;
+        for (int32_t i = 0; i < node->n_captures; i++) self->readers[node->captures[i]]++;
+    }
+done:
+    return status;
+}
+
+static void remove_node(removal *self, int32_t node)
+{
+    if (self->gone[node]) return;
+    self->gone[node] = true;
+    self->queue[self->n_queue++] = node;
+}
+
+/* Removes a node if nothing reads what it makes, although somebody did (lost, or when it was checked). */
+static void remove_unread(removal *self, int32_t id, bool lost)
+{
+    const graph_node *node = &self->graph->nodes[id];
+    for (int32_t o = 0; o < node->n_outputs; o++) {
+        if (node->outputs[o] < 0) continue;
+        const graph_value *value = &self->graph->values[node->outputs[o]];
+        if (self->readers[node->outputs[o]] > 0 || value->is_output) return;
+        lost = lost || value->n_consumers > 0;
+    }
+    if (lost) remove_node(self, id);
+}
+
+static void leave(removal *self, int32_t value)
+{
+    if (value < 0 || --self->readers[value] > 0 || self->producer[value] < 0) return;
+    remove_unread(self, self->producer[value], true);
+}
+
+static void propagate(removal *self)
+{
+    for (int64_t q = 0; q < self->n_queue; q++) {
+        const graph_node *node = &self->graph->nodes[self->queue[q]];
+        for (int32_t i = 0; i < node->n_inputs; i++) leave(self, node->inputs[i]);
+        for (int32_t i = 0; i < node->n_captures; i++) leave(self, node->captures[i]);
+    }
+}
+
+coset_status graph_remove_nodes(coset_ctx *ctx, coset_graph *graph, const bool *gone,
+                                int64_t n_marked)
+{
+    coset_status status = COSET_OK;
+    removal self;
+    int64_t kept = 0;
+    TRY(removal_new(ctx, graph, &self));
+    for (int64_t n = 0; n < n_marked && gone != NULL; n++)
+        if (gone[n]) remove_node(&self, (int32_t)n);
+    for (int64_t n = 0; n < graph->n_nodes; n++) remove_unread(&self, (int32_t)n, false);
+    propagate(&self);
+    for (int64_t n = 0; n < graph->n_nodes; n++) {
+        const graph_node *node = &graph->nodes[n];
+        if (!self.gone[n]) {
             graph->nodes[kept++] = *node;
             continue;
         }
@@ -160,6 +214,6 @@ coset_status graph_remove_nodes(coset_ctx *ctx, coset_graph *graph, bool *gone, 
     }
     graph->n_nodes = kept;
 done:
-    ctx_free(ctx, readers);
+    removal_free(ctx, &self);
     return status;
 }

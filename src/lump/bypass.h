@@ -31,11 +31,12 @@ typedef struct bypass_lines {
 /* The lines of all groups. A group has one where
  *   - one dense contraction, or convolution with 1x1 kernel, stride 1, no padding and one group, gives z, and
  *     its outputs are the units of the group in order and nothing else;
- *   - h has z's shape, and nothing between them mixes units or brings in other units;
- *   - every reader of h, or of something between, that is not unit by unit is a contraction of one group with a
- *     constant weight that reads h itself: not through pooling, Flatten or a normalisation, nor a ConvTranspose;
- *   - x, h and the readers are of one rank and x has h's sizes on all other axes.
- * Frozen groups have none. Errors: COSET_EMEMORY. Cost: linear in nodes and slots. */
+ *   - h has z's shape and type, and nothing between them mixes elements or brings in other units (an inference
+ *     BatchNormalization does neither);
+ *   - every reader of h, or of something between, that is not elementwise is a matrix product or convolution of one
+ *     group with a constant weight that reads h itself: not through pooling or Flatten, nor a ConvTranspose.
+ * x then has h's rank, and its sizes on all axes but that of the units. Frozen groups have none.
+ * Errors: COSET_EMEMORY. Cost: linear in nodes and slots. */
 COSET_MUST_USE coset_status bypass_lines_find(coset_ctx *ctx, const coset_graph *graph,
                                               const graph_facts *facts, const graph_groups *groups,
                                               bypass_lines **lines_out);

@@ -18,6 +18,7 @@ typedef struct contraction_cost {
     int32_t into; /* the group whose line starts at this one; -1: none */
     /* the state that bypass_cost_of saw last */
     double n_in, n_out;
+    bool adds;    /* a bias: its own, or one for the constant part of a bypass */
     double slope; /* cost of one more input, lines that start here included */
 } contraction_cost;
 
@@ -107,17 +108,6 @@ void bypass_costs_free(coset_ctx *ctx, bypass_costs *self)
     ctx_free(ctx, self);
 }
 
-/* Biases that readers get for the constant part of a group's bypass. */
-static double new_biases(const bypass_costs *self, const bypass_line *line)
-{
-    double cost = 0;
-    for (int32_t r = 0; r < line->n_readers; r++) {
-        const contraction_cost *reader = &self->of[line->readers[r]];
-        if (!reader->biased) cost += self->bias_cost * reader->n_out;
-    }
-    return cost;
-}
-
 double bypass_cost_of(bypass_costs *self, const int64_t *kept, const bool *bypassed)
 {
     const bypass_lines *lines = self->lines;
@@ -129,16 +119,19 @@ double bypass_cost_of(bypass_costs *self, const int64_t *kept, const bool *bypas
         contraction_cost *at = &self->of[c];
         at->n_in = axis_units(self, &at->in, kept);
         at->n_out = axis_units(self, &at->out, kept);
+        at->adds = at->biased;
         at->slope = at->n_out * at->weight;
     }
     /* A producer comes in front of its readers. */
     for (int64_t c = 0; c < n; c++) {
         const contraction_cost *at = &self->of[c];
-        total += at->n_in * at->slope + (at->biased ? self->bias_cost * at->n_out : 0);
+        total += at->n_in * at->slope + (at->adds ? self->bias_cost * at->n_out : 0);
         if (at->into < 0 || !self->bypassed[at->into]) continue;
         const bypass_line *line = &lines->lines[at->into];
-        for (int32_t r = 0; r < line->n_readers; r++) self->of[line->readers[r]].n_in += at->n_in;
-        total += new_biases(self, line);
+        for (int32_t r = 0; r < line->n_readers; r++) {
+            self->of[line->readers[r]].n_in += at->n_in;
+            self->of[line->readers[r]].adds = true;
+        }
     }
     for (int64_t c = n - 1; c >= 0; c--) {
         contraction_cost *at = &self->of[c];
@@ -154,10 +147,14 @@ double bypass_saving(const bypass_costs *self, int64_t group, int64_t units)
     const bypass_line *line = &self->lines->lines[group];
     if (line->producer < 0) return 0;
     const contraction_cost *producer = &self->of[line->producer];
-    double n = (double)units, behind = 0;
-    for (int32_t r = 0; r < line->n_readers; r++) behind += self->of[line->readers[r]].slope;
+    double n = (double)units, behind = 0, biases = 0;
+    for (int32_t r = 0; r < line->n_readers; r++) {
+        const contraction_cost *reader = &self->of[line->readers[r]];
+        behind += reader->slope;
+        if (!reader->adds) biases += self->bias_cost * reader->n_out;
+    }
     double saved =
-        n * (producer->n_in * producer->weight + (producer->biased ? self->bias_cost : 0) + behind);
-    if (!self->bypassed[group]) saved -= producer->n_in * behind + new_biases(self, line);
+        n * (producer->n_in * producer->weight + (producer->adds ? self->bias_cost : 0) + behind);
+    if (!self->bypassed[group]) saved -= producer->n_in * behind + biases;
     return saved;
 }

@@ -401,7 +401,6 @@ coset_status bypass_lay(coset_ctx *ctx, const coset_graph *graph, const graph_fa
     layout self = {.ctx = ctx, .graph = graph, .groups = groups, .plan = plan};
     bypass_lines *lines = NULL;
     int64_t *group_of = NULL;
-    bool *gone = NULL;
     *graph_out = NULL;
     TRY(bypass_lines_find(ctx, graph, facts, groups, &lines));
     self.lines = lines;
@@ -410,21 +409,19 @@ coset_status bypass_lay(coset_ctx *ctx, const coset_graph *graph, const graph_fa
     TRY(graph_clone(ctx, graph, &self.out));
     TRY(graph_check(ctx, self.out));
     self.n_old = self.out->n_nodes;
-    TRY(ctx_alloc(ctx, self.n_old, sizeof *gone, &gone));
     TRY(ctx_alloc(ctx, groups->n_contractions, sizeof *self.layers, &self.layers));
     for (int64_t c = 0; c < groups->n_contractions; c++)
         self.layers[c] = (laid_layer){count_left(&self, groups->contractions[c].in_slot), -1};
     for (int64_t c = 0; c < groups->n_contractions; c++) /* in topological order */
         if (group_of[c] >= 0)
             TRY(lay_line(&self, &lines->lines[group_of[c]], plan->groups[group_of[c]].map));
-    TRY(graph_remove_nodes(ctx, self.out, gone, self.n_old));
+    TRY(graph_remove_nodes(ctx, self.out, NULL, 0));
     TRY(graph_check(ctx, self.out));
     *graph_out = self.out;
     self.out = NULL;
 done:
     bypass_lines_free(ctx, lines);
     ctx_free(ctx, group_of);
-    ctx_free(ctx, gone);
     ctx_free(ctx, self.layers);
     coset_graph_free(ctx, self.out);
     return status;
