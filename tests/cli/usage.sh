@@ -24,7 +24,7 @@ done
 expect 0 compress --help
 says out --method --structured --eps --ratio --params --macs --max-drop --recover --round-to --only --ignore --plan-out --plan \
     --report --calib-samples --seed -j --dry-run --json -q -v --force --data --test --target --layout --scale --mean \
-    --std --resize --fit --pad-value --channels --standardise --test-share afde magnitude wanda flap \
+    --std --resize --fit --pad-value --channels --standardise --test-share afde expressiveness magnitude wanda flap \
     geometric-median random merge select auto
 expect 0 eval --help
 says out --data --against --json
