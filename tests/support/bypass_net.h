@@ -130,10 +130,20 @@ static inline int32_t net_relu(box_net *self, int32_t x, layer_spec at)
     return net_unary(self, "Relu", net_layer(self, x, at));
 }
 
+/* With declared outputs, as a file must have them. */
 static inline const coset_graph *net_finish(box_net *self, int32_t y)
 {
+    graph_facts *facts = NULL;
+    coset_graph *graph = self->b.graph;
     build_output(&self->b, y);
-    return build_finish(&self->b);
+    build_finish(&self->b);
+    study_expect(self->b.ctx, graph_infer(self->b.ctx, graph, NULL, &facts));
+    for (int64_t o = 0; o < graph->n_outputs; o++) {
+        graph->values[graph->outputs[o]].dtype = graph_fact(facts, graph->outputs[o])->dtype;
+        graph->values[graph->outputs[o]].shape = graph_fact(facts, graph->outputs[o])->shape;
+    }
+    graph_facts_free(self->b.ctx, facts);
+    return graph;
 }
 
 /* ---- plans ------------------------------------------------------------------------------------ */

@@ -238,7 +238,7 @@ static int32_t scaled_by_nothing(box_net *net, int32_t x)
 
 static int32_t shared_bias(box_net *net, int32_t x)
 {
-    float *values = net_values(net, 32, 0.5);
+    float *values = net_values(net, 5 * 8, 0.5);
     const int32_t inputs[3] = {x, net_constant(net, "W", "4 8", values),
                                net_constant(net, "b", "5 8", values)};
     int32_t node = -1, z = net_node(net, "Gemm", inputs, 3, &node);

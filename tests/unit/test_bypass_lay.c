@@ -1,5 +1,6 @@
 /* Bypasses that are carried out: whatever a plan bypasses, the cut model gives what its lumpings say. */
 #include "support/bypass_net.h"
+#include "support/files.h"
 #include "support/random_graph.h"
 
 #include <math.h>
@@ -15,6 +16,7 @@ static int set_up(void **state)
 {
     (void)state;
     ctx = counted_ctx(&memory, 1);
+    files_start("bypass_lay");
     return 0;
 }
 
@@ -58,10 +60,15 @@ static void bypass_all(const subject *self, int every, int most)
     assert_int_equal(most, 0);
 }
 
-/* The cut model gives what the network gives on the box, and what the lumpings say anywhere. */
+/* The cut model gives what the network gives on the box, and what the lumpings say anywhere. It is written for
+ * judge.models, too. */
 static coset_graph *check_applied(const subject *self, bool exact)
 {
+    static int written = 0;
+    char name[32];
     coset_graph *cut = net_apply(&self->of, self->plan);
+    snprintf(name, sizeof name, "laid_%d.onnx", written++);
+    study_expect(ctx, coset_graph_save(ctx, cut, name));
     coset_graph *wanted = net_reference(&self->of, self->lines, self->plan);
     for (uint64_t seed = 0; seed < 3; seed++) {
         double apart = study_difference(ctx, wanted, cut, seed);
