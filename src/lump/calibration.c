@@ -521,8 +521,13 @@ void calibration_free(coset_ctx *ctx, calibration *self)
         sign_counts_free(ctx, self->signs[c]);
     for (int64_t g = 0; self->pairs != NULL && g < self->n_groups; g++)
         pair_moments_free(ctx, self->pairs[g]);
+    for (int64_t g = 0; self->skips != NULL && g < self->n_groups; g++) {
+        cross_moments_free(ctx, self->skips[g].of_units);
+        cross_moments_free(ctx, self->skips[g].of_inputs);
+    }
     ctx_free(ctx, self->signs);
     ctx_free(ctx, self->pairs);
+    ctx_free(ctx, self->skips);
     ctx_free(ctx, self->metric);
     ctx_free(ctx, self->metric_first);
     ctx_free(ctx, self->units);

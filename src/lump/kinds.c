@@ -30,16 +30,47 @@ done:
     return status;
 }
 
-static coset_status ask_pairs(coset_ctx *ctx, const coset_graph *graph, const graph_facts *facts,
-                              const graph_groups *groups, calibration *out, calibration_kinds *self)
+/* x and h have h's sizes but for their features: as many samples as elements of h without them. */
+static bool skip_fits(const graph_facts *facts, const graph_groups *groups, const bypass_line *line,
+                      int64_t samples)
+{
+    const contraction *producer = &groups->contractions[line->producer];
+    const shape *x = &graph_fact(facts, line->x)->shape;
+    if (!shape_known(x)) return false;
+    int64_t inputs = x->dims[producer->input_axis], all = shape_product(x, 0, x->rank);
+    double places = (double)all / (double)inputs / (double)(x->dims[0] > 0 ? x->dims[0] : 1);
+    return inputs <= CALIBRATION_SKIP_INPUTS && 2 * (double)inputs < places * (double)samples;
+}
+
+static coset_status ask_skips(coset_ctx *ctx, const graph_facts *facts, const graph_groups *groups,
+                              const bypass_lines *found, int64_t samples, calibration *out,
+                              calibration_kinds *self)
 {
     coset_status status = COSET_OK;
-    bypass_lines *found = NULL;
-    TRY(bypass_lines_find(ctx, graph, facts, groups, &found));
+    TRY(ctx_alloc(ctx, groups->n, sizeof *out->skips, &out->skips));
+    TRY(ctx_alloc(ctx, 2 * groups->n, sizeof *self->skips, &self->skips));
+    TRY(ctx_alloc(ctx, groups->n, sizeof *self->skip_group, &self->skip_group));
+    for (int64_t g = 0; g < groups->n; g++) {
+        const bypass_line *line = &found->lines[g];
+        if (line->producer < 0 || !skip_fits(facts, groups, line, samples)) continue;
+        const contraction *producer = &groups->contractions[line->producer];
+        const stats_value x = {0, line->x, producer->input_axis};
+        const stats_value h = {0, line->h, producer->output_axis};
+        self->skip_group[self->n_skips / 2] = g;
+        self->skips[self->n_skips++] = (stats_cross){.x = h, .y = x};
+        self->skips[self->n_skips++] = (stats_cross){.x = x, .y = x};
+    }
+done:
+    return status;
+}
+
+static coset_status ask_pairs(coset_ctx *ctx, const graph_groups *groups, const bypass_lines *found,
+                              calibration *out, calibration_kinds *self)
+{
+    coset_status status = COSET_OK;
     TRY(ctx_alloc(ctx, groups->n, sizeof(pair_moments *), &out->pairs));
     TRY(ctx_alloc(ctx, groups->n, sizeof *self->pairs, &self->pairs));
     TRY(ctx_alloc(ctx, groups->n, sizeof *self->group, &self->group));
-    out->n_groups = groups->n;
     for (int64_t g = 0; g < groups->n; g++) {
         const bypass_line *line = &found->lines[g];
         if (line->producer < 0) continue;
@@ -49,7 +80,6 @@ static coset_status ask_pairs(coset_ctx *ctx, const coset_graph *graph, const gr
         self->group[self->n_pairs++] = g;
     }
 done:
-    bypass_lines_free(ctx, found);
     return status;
 }
 
@@ -59,13 +89,22 @@ coset_status calibration_kinds_ask(coset_ctx *ctx, const coset_graph *graph,
                                    stats_job *job)
 {
     coset_status status = COSET_OK;
+    bypass_lines *found = NULL;
+    out->n_groups = groups->n;
     if (kinds & CALIBRATION_SIGNS) TRY(ask_signs(ctx, groups, out, self));
-    if (kinds & CALIBRATION_PAIRS) TRY(ask_pairs(ctx, graph, facts, groups, out, self));
+    if (kinds & (CALIBRATION_PAIRS | CALIBRATION_SKIPS))
+        TRY(bypass_lines_find(ctx, graph, facts, groups, &found));
+    if (kinds & CALIBRATION_PAIRS) TRY(ask_pairs(ctx, groups, found, out, self));
+    if (kinds & CALIBRATION_SKIPS)
+        TRY(ask_skips(ctx, facts, groups, found, job->source->samples, out, self));
     job->signs = self->signs;
     job->n_signs = self->n_signs;
     job->pairs = self->pairs;
     job->n_pairs = self->n_pairs;
+    job->cross = self->skips;
+    job->n_cross = self->n_skips;
 done:
+    bypass_lines_free(ctx, found);
     return status;
 }
 
@@ -79,6 +118,11 @@ void calibration_kinds_take(calibration_kinds *self, calibration *out)
         out->pairs[self->group[k]] = self->pairs[k].result;
         self->pairs[k].result = NULL;
     }
+    for (int64_t k = 0; k < self->n_skips; k++) {
+        skip_moments *to = &out->skips[self->skip_group[k / 2]];
+        *(k % 2 == 0 ? &to->of_units : &to->of_inputs) = self->skips[k].result;
+        self->skips[k].result = NULL;
+    }
 }
 
 void calibration_kinds_clear(coset_ctx *ctx, calibration_kinds *self)
@@ -87,4 +131,6 @@ void calibration_kinds_clear(coset_ctx *ctx, calibration_kinds *self)
     ctx_free(ctx, self->contraction);
     ctx_free(ctx, self->pairs);
     ctx_free(ctx, self->group);
+    ctx_free(ctx, self->skips);
+    ctx_free(ctx, self->skip_group);
 }

@@ -20,8 +20,17 @@
  * Source: ours; METHODS.md section 5 has A = I / variance of the next layer's output everywhere. */
 enum {
     CALIBRATION_SIGNS = 1, /* sign counts of the results of contractions */
-    CALIBRATION_PAIRS = 2  /* moments of z and h along bypass lines */
+    CALIBRATION_PAIRS = 2, /* moments of z and h along bypass lines */
+    CALIBRATION_SKIPS = 4  /* joint moments of what a line joins, x and h */
 };
+
+/* Skips are collected of lines with no more inputs than this, and fewer than half of the samples. */
+enum { CALIBRATION_SKIP_INPUTS = 1024 };
+
+/* Second moments along a bypass line: of h (n) with x (P), and of x with itself. */
+typedef struct skip_moments {
+    cross_moments *of_units, *of_inputs; /* (n, P) and (P, P) */
+} skip_moments;
 
 typedef struct calibration {
     int64_t n_values, n_contractions;
@@ -41,6 +50,8 @@ typedef struct calibration {
     pair_moments **
         pairs; /* [n_groups] x = z, y = h along a group's bypass line; NULL: it has none; NULL: not asked
                              for */
+    skip_moments
+        *skips; /* [n_groups] NULL members: no line, or too many inputs; NULL: not asked for */
     int64_t samples;
 } calibration;
 

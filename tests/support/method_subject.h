@@ -145,9 +145,10 @@ static inline subject subject_new(const char *activation, plant kind, uint64_t s
     shape one = build_shape("5");
     batch_source source = {SAMPLES, fill, NULL};
     if (data)
-        study_expect(ctx,
-                     calibration_collect(ctx, self.b.graph, self.s.facts, self.s.groups, &source,
-                                         &one, CALIBRATION_SIGNS | CALIBRATION_PAIRS, &self.stats));
+        study_expect(
+            ctx, calibration_collect(ctx, self.b.graph, self.s.facts, self.s.groups, &source, &one,
+                                     CALIBRATION_SIGNS | CALIBRATION_PAIRS | CALIBRATION_SKIPS,
+                                     &self.stats));
     study_expect(ctx, cost_model_new(ctx, self.b.graph, self.s.facts, self.s.groups, &self.cost));
     return self;
 }

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "methods/data_paths.h"
 #include "methods/search.h"
 
 static coset_ctx *ctx;
@@ -67,7 +68,7 @@ static subject subject_of(const coset_graph *graph, const char *sample)
     int64_t elements = shape_product(&one, 0, one.rank);
     batch_source source = {SAMPLES, fill_box, &elements};
     study_expect(ctx, calibration_collect(ctx, graph, self.of.facts, self.of.groups, &source, &one,
-                                          CALIBRATION_PAIRS, &self.stats));
+                                          CALIBRATION_PAIRS | CALIBRATION_SKIPS, &self.stats));
     return self;
 }
 
@@ -505,6 +506,55 @@ static void test_reasons(void **state)
     coset_graph_free(ctx, net.b.graph);
 }
 
+/* ---- for auto ---------------------------------------------------------------------------------------- */
+
+static path *path_for_auto(const subject *self, int64_t g, calibration *stats)
+{
+    bypass_lines *lines = NULL;
+    path *made = NULL;
+    method_call call = {
+        .ctx = ctx, .graph = self->of.graph, .groups = self->of.groups, .stats = stats};
+    study_expect(ctx,
+                 bypass_lines_find(ctx, self->of.graph, self->of.facts, self->of.groups, &lines));
+    study_expect(ctx, bypass_path(&call, g, lines, 1e-3, &made));
+    bypass_lines_free(ctx, lines);
+    return made;
+}
+
+/* With joint moments the errors are those of readers that are refitted to x: none where all units are linear, and
+ * never more than what lines of single units leave, but for the ridge and what is added for other samples. */
+static void test_errors_after_recovery(void **state)
+{
+    (void)state;
+    for (int every = 0; every < 2; every++) {
+        box_net net = net_start(ctx, 12);
+        int32_t x = build_input(&net.b, "x", COSET_F32, "6 3");
+        x = net_relu(&net, x, (layer_spec){.form = GEMM, .in = 3, .out = 40, .every = every});
+        net_finish(&net, net_layer(&net, x, (layer_spec){.form = GEMM, .in = 40, .out = 30}));
+        subject self = subject_of(net.b.graph, "3");
+        skip_moments *skips = self.stats->skips;
+        path *refitted = path_for_auto(&self, 0, self.stats), *lines = NULL;
+        self.stats->skips = NULL;
+        lines = path_for_auto(&self, 0, self.stats);
+        self.stats->skips = skips;
+        assert_non_null(skips[0].of_units);
+        assert_memory_equal(refitted->stays, lines->stays, 41 * sizeof *lines->stays);
+        assert_true(lines->stays[40] == 40 - 3 && lines->stays[3] == 0); /* 3 * 30 / 34 */
+        for (int64_t k = 3; k < 40; k++) {
+            assert_true(refitted->error[k] <= lines->error[k] * 1.1 + 1e-5);
+            if (every == 1) assert_true(refitted->error[k] < 1e-4);
+        }
+        if (every == 0) {
+            assert_true(refitted->error[3] > 1e-3);
+            assert_true(refitted->error[10] < 0.9 * lines->error[10]);
+        }
+        path_free(ctx, refitted);
+        path_free(ctx, lines);
+        subject_end(&self);
+        coset_graph_free(ctx, net.b.graph);
+    }
+}
+
 /* ---- memory ----------------------------------------------------------------------------------------- */
 
 static void check_memory(const subject *self, wish at)
@@ -555,6 +605,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_budgets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ratios_and_rounding, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_reasons, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_errors_after_recovery, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@ static coset_status add_bypass(const method_call *call, int64_t g, path **path_o
     bypass_lines *lines = NULL;
     coset_status status =
         bypass_lines_find(call->ctx, call->graph, call->groups->facts, call->groups, &lines);
-    if (status == COSET_OK) status = bypass_path(call, g, lines, path_out);
+    if (status == COSET_OK) status = bypass_path(call, g, lines, call->values[RIDGE], path_out);
     bypass_lines_free(call->ctx, lines);
     return status;
 }
@@ -66,7 +66,7 @@ static bool is_new(const method_call *call, const coset_plan *plan)
 
 static void configure(method_call *call)
 {
-    call->kinds = CALIBRATION_PAIRS;
+    call->kinds = CALIBRATION_PAIRS | CALIBRATION_SKIPS;
 }
 
 const coset_method method_auto = {

@@ -5,8 +5,6 @@
 
 #include <math.h>
 
-#include "methods/data_paths.h"
-
 /* Elements of an input beyond this are no bound: largest of f32, rounded. */
 #define UNBOUNDED 3.4e38
 
@@ -103,9 +101,8 @@ done:
     return status;
 }
 
-/* By the data: rates, or least squares. */
-static coset_status fit_data(const method_call *call, bool by_rate, int64_t g,
-                             linearity_fits *fits_out)
+coset_status linearity_fit_data(const method_call *call, bool by_rate, int64_t g,
+                                linearity_fits *fits_out)
 {
     coset_status status = COSET_OK;
     coset_ctx *ctx = call->ctx;
@@ -137,7 +134,7 @@ coset_status linearity_fit(const method_call *call, const bypass_line *line, int
         TRY(fit_provable(call, line, g, bounds, &made.sloped));
         TRY(fit_idle(call->ctx, made.sloped, &made.still));
     } else {
-        TRY(fit_data(call, mode_of(call) == LINEARITY_RATE, g, &made));
+        TRY(linearity_fit_data(call, mode_of(call) == LINEARITY_RATE, g, &made));
     }
     *fits_out = made;
     made = (linearity_fits){NULL, NULL};
@@ -174,54 +171,6 @@ done:
     linearity_fits_free(ctx, &fits);
     bounds_free(ctx, bounds);
     bypass_lines_free(ctx, lines);
-    return status;
-}
-
-/* ---- for auto ---- */
-
-/* Whether the units on an axis of a weight can be cut, so that their number is not that of today. */
-static bool is_cuttable(const method_call *call, int32_t slot)
-{
-    int64_t unit = 0;
-    int32_t g = groups_at(call->groups, slot, 0, &unit);
-    return g >= 0 && call->groups->groups[g].frozen == NULL;
-}
-
-/* stays[k] of path.h. With k of n units left, the layers around are taken to be cut to the same share: P inputs and
- * Q outputs become as much of it as can be cut, and the line P Q costs as much as P Q / (P + Q + 1) units. */
-static void count_stays(const method_call *call, const bypass_line *line, int64_t n, int64_t *stays)
-{
-    const contraction *all = call->groups->contractions, *producer = &all[line->producer];
-    double p = (double)contraction_weight(call->graph, call->groups, producer).n_in;
-    double q[2] = {0, 0}; /* outputs of readers that stay, and that can be cut */
-    for (int32_t r = 0; r < line->n_readers; r++) {
-        const contraction *reader = &all[line->readers[r]];
-        weight_view view = contraction_weight(call->graph, call->groups, reader);
-        q[is_cuttable(call, reader->out_slot)] += (double)(view.n_out * view.n_taps);
-    }
-    for (int64_t k = 0; k <= n; k++) {
-        double share = (double)k / (double)n;
-        double inputs = is_cuttable(call, producer->in_slot) ? p * share : p;
-        double outputs = q[0] + q[1] * share;
-        stays[k] = k - (int64_t)ceil(inputs * outputs / (inputs + outputs + 1));
-    }
-}
-
-coset_status bypass_path(const method_call *call, int64_t group, const bypass_lines *lines,
-                         path **path_out)
-{
-    coset_status status = COSET_OK;
-    linearity_fits fits = {NULL, NULL};
-    int64_t *stays = NULL, n = call->groups->groups[group].n;
-    *path_out = NULL;
-    if (lines->lines[group].producer < 0) return COSET_OK;
-    TRY(ctx_alloc(call->ctx, n + 1, sizeof *stays, &stays));
-    count_stays(call, &lines->lines[group], n, stays);
-    TRY(fit_data(call, false, group, &fits));
-    TRY(linear_fit_path(call->ctx, fits.sloped, "linearity", stays, path_out));
-done:
-    ctx_free(call->ctx, stays);
-    linearity_fits_free(call->ctx, &fits);
     return status;
 }
 

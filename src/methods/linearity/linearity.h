@@ -27,6 +27,9 @@ typedef struct linearity_fits {
 COSET_MUST_USE coset_status linearity_fit(const method_call *call, const bypass_line *line,
                                           int64_t group, const value_bounds *bounds,
                                           linearity_fits *fits_out);
+/* The same by the data, whatever the mode: by rates, or by least squares. */
+COSET_MUST_USE coset_status linearity_fit_data(const method_call *call, bool by_rate, int64_t group,
+                                               linearity_fits *fits_out);
 void linearity_fits_free(coset_ctx *ctx, linearity_fits *self);
 /* Bounds for the box of the call; NULL in other modes. Errors: COSET_EARGUMENT if it is empty; COSET_EMEMORY. */
 COSET_MUST_USE coset_status linearity_bounds(const method_call *call, value_bounds **bounds_out);

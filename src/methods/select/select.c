@@ -23,19 +23,18 @@ static void forget_correlations(double *gram, int64_t n)
         if (i % (n + 1) != 0) gram[i] = 0;
 }
 
-coset_status select_path(const method_call *call, int64_t g, double ridge, path **path_out)
+coset_status select_among(const method_call *call, group_sites *sites, double ridge,
+                          path **path_out)
 {
     coset_status status = COSET_OK;
     coset_ctx *ctx = call->ctx;
-    int64_t n = call->groups->groups[g].n;
-    group_sites *sites = NULL;
+    int64_t n = sites->n;
     moment_site *views = NULL;
     double *added = NULL; /* what the ridge put on each diagonal */
     path *made = NULL;
     *path_out = NULL;
     TRY(path_new(ctx, "select", n, &made));
     TRY(ctx_alloc(ctx, n, sizeof *made->order, &made->order));
-    TRY(group_sites_new(ctx, call->graph, call->groups, call->stats, g, &sites));
     TRY(ctx_alloc(ctx, sites->count, sizeof *views, &views));
     TRY(ctx_alloc(ctx, sites->count, sizeof *added, &added));
     for (int64_t s = 0; s < sites->count; s++) {
@@ -57,8 +56,18 @@ coset_status select_path(const method_call *call, int64_t g, double ridge, path 
 done:
     ctx_free(ctx, views);
     ctx_free(ctx, added);
-    group_sites_free(ctx, sites);
     path_free(ctx, made);
+    return status;
+}
+
+coset_status select_path(const method_call *call, int64_t g, double ridge, path **path_out)
+{
+    group_sites *sites = NULL;
+    *path_out = NULL;
+    coset_status status =
+        group_sites_new(call->ctx, call->graph, call->groups, call->stats, g, &sites);
+    if (status == COSET_OK) status = select_among(call, sites, ridge, path_out);
+    group_sites_free(call->ctx, sites);
     return status;
 }
 
