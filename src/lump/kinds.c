@@ -30,16 +30,18 @@ done:
     return status;
 }
 
-/* x and h have h's sizes but for their features: as many samples as elements of h without them. */
-static bool skip_fits(const graph_facts *facts, const graph_groups *groups, const bypass_line *line,
-                      int64_t samples)
+/* Inputs of a line whose joint moments can be told from so many samples, one for every element of x without its
+ * features; 0: they cannot. */
+static int64_t skip_inputs(const graph_facts *facts, const graph_groups *groups,
+                           const bypass_line *line, int64_t samples)
 {
     const contraction *producer = &groups->contractions[line->producer];
     const shape *x = &graph_fact(facts, line->x)->shape;
-    if (!shape_known(x)) return false;
+    if (!shape_known(x)) return 0;
     int64_t inputs = x->dims[producer->input_axis], all = shape_product(x, 0, x->rank);
-    double places = (double)all / (double)inputs / (double)(x->dims[0] > 0 ? x->dims[0] : 1);
-    return inputs <= CALIBRATION_SKIP_INPUTS && 2 * (double)inputs < places * (double)samples;
+    if (inputs < 1 || inputs > CALIBRATION_SKIP_INPUTS) return 0;
+    double places = (double)(all / inputs) / (double)(x->dims[0] > 0 ? x->dims[0] : 1);
+    return 2 * (double)inputs < places * (double)samples ? inputs : 0;
 }
 
 static coset_status ask_skips(coset_ctx *ctx, const graph_facts *facts, const graph_groups *groups,
@@ -47,12 +49,17 @@ static coset_status ask_skips(coset_ctx *ctx, const graph_facts *facts, const gr
                               calibration_kinds *self)
 {
     coset_status status = COSET_OK;
+    int64_t bytes = 0;
     TRY(ctx_alloc(ctx, groups->n, sizeof *out->skips, &out->skips));
     TRY(ctx_alloc(ctx, 2 * groups->n, sizeof *self->skips, &self->skips));
     TRY(ctx_alloc(ctx, groups->n, sizeof *self->skip_group, &self->skip_group));
     for (int64_t g = 0; g < groups->n; g++) {
         const bypass_line *line = &found->lines[g];
-        if (line->producer < 0 || !skip_fits(facts, groups, line, samples)) continue;
+        if (line->producer < 0) continue;
+        int64_t inputs = skip_inputs(facts, groups, line, samples);
+        int64_t size = inputs * (inputs + groups->groups[g].n) * (int64_t)sizeof(double);
+        if (inputs == 0 || bytes + size > CALIBRATION_SKIP_BYTES) continue;
+        bytes += size;
         const contraction *producer = &groups->contractions[line->producer];
         const stats_value x = {0, line->x, producer->input_axis};
         const stats_value h = {0, line->h, producer->output_axis};

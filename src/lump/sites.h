@@ -24,8 +24,10 @@ enum {
     CALIBRATION_SKIPS = 4  /* joint moments of what a line joins, x and h */
 };
 
-/* Skips are collected of lines with no more inputs than this, and fewer than half of the samples. */
+/* Skips are collected of lines with no more inputs than this, and fewer than half of the samples, as long as all
+ * together take no more than so many bytes. */
 enum { CALIBRATION_SKIP_INPUTS = 1024 };
+#define CALIBRATION_SKIP_BYTES ((int64_t)1 << 28)
 
 /* Second moments along a bypass line: of h (n) with x (P), and of x with itself. */
 typedef struct skip_moments {
@@ -50,8 +52,7 @@ typedef struct calibration {
     pair_moments **
         pairs; /* [n_groups] x = z, y = h along a group's bypass line; NULL: it has none; NULL: not asked
                              for */
-    skip_moments
-        *skips; /* [n_groups] NULL members: no line, or too many inputs; NULL: not asked for */
+    skip_moments *skips; /* [n_groups] NULL members: no line, or too much; NULL: not asked for */
     int64_t samples;
 } calibration;
 
