@@ -18,8 +18,9 @@ typedef struct compress_flags {
     common_options common;
     data_flags data;
     coset_compress_options options;
-    double rule[RULES];
+    real_list rule[RULES];
     int given[RULES];
+    int calib;
     const char *model, *out, *report, *round_to;
     bool structured, dry_run, force;
 } compress_flags;
@@ -113,7 +114,9 @@ static int choose_rule(compress_flags *flags)
     }
     if (chosen >= 0) {
         flags->options.rule = (coset_rule)chosen;
-        flags->options.value = flags->rule[chosen];
+        flags->options.value = flags->rule[chosen].values[0];
+        flags->options.values = flags->rule[chosen].values;
+        flags->options.n_values = flags->rule[chosen].n;
     }
     return 0;
 }
@@ -194,7 +197,7 @@ static int check(compress_flags *flags, parsed *found)
     if (found->n_positional < 1) return missing(&verb_compress, "a MODEL");
     if (flags->out == NULL && !flags->dry_run)
         return missing(&verb_compress, "-o OUT (or --dry-run)");
-    int code = check_method(flags->options.method);
+    int code = check_methods(flags->options.method);
     if (code == 0) code = choose_rule(flags);
     if (code == 0) code = choose_rounding(flags);
     if (code == 0) code = choose_structured(flags, &found->settings);
@@ -206,6 +209,7 @@ static int check(compress_flags *flags, parsed *found)
     flags->model = found->positional[0];
     flags->options.settings = found->settings.items;
     flags->options.n_settings = found->settings.n;
+    flags->options.calib = (coset_calib)flags->calib;
     return check_paths(flags);
 }
 
@@ -264,18 +268,20 @@ static int run(int argc, char **argv)
     coset_compress_options *to = &flags.options;
     const option options[] = {
         {"-o", "OUT", "the smaller model", OPTION_TEXT, &flags.out, 0, 0, NULL, NULL},
-        {"--method", "NAME", "see below (default auto)", OPTION_TEXT, &to->method, 0, 0, NULL,
-         NULL},
+        {"--method", "NAME", "see below (default auto); A+B: A, then B on what A left", OPTION_TEXT,
+         &to->method, 0, 0, NULL, NULL},
         {"--METHOD.PARAM", "V", "a setting of a method, as --afde.linkage single", OPTION_HELP,
          NULL, 0, 0, NULL, NULL},
         {"--structured", NULL, "short for --METHOD.structured true: whole units instead of weights",
          OPTION_SWITCH, &flags.structured, 0, 0, NULL, NULL},
-        OPTION_TITLE("one rule (default --params 50%); shares as 0.25 or 25% of the original"),
-        RULE(COSET_RULE_EPS, "E", OPTION_NUMBER, 0, HUGE_VAL, "tolerance: merge what is as near"),
-        RULE(COSET_RULE_RATIO, "R", OPTION_SHARE, 1e-12, 1, "share of units kept in every group"),
-        RULE(COSET_RULE_PARAMS, "P", OPTION_SHARE, 1e-12, 1, "share of parameters kept"),
-        RULE(COSET_RULE_MACS, "M", OPTION_SHARE, 1e-12, 1, "share of multiply-accumulates kept"),
-        RULE(COSET_RULE_MAX_DROP, "D", OPTION_SHARE, 0, 1,
+        OPTION_TITLE(
+            "one rule (default --params 50%); shares as 0.25 or 25% of the original; for methods in\n"
+            "turn one value, or one for each: --params 50%,25%"),
+        RULE(COSET_RULE_EPS, "E", OPTION_AMOUNTS, 0, HUGE_VAL, "tolerance: merge what is as near"),
+        RULE(COSET_RULE_RATIO, "R", OPTION_SHARES, 1e-12, 1, "share of units kept in every group"),
+        RULE(COSET_RULE_PARAMS, "P", OPTION_SHARES, 1e-12, 1, "share of parameters kept"),
+        RULE(COSET_RULE_MACS, "M", OPTION_SHARES, 1e-12, 1, "share of multiply-accumulates kept"),
+        RULE(COSET_RULE_MAX_DROP, "D", OPTION_SHARES, 0, 1,
              "smallest model whose metric falls by at most D (needs --data)"),
         OPTION_TITLE("what is cut, and how"),
         {"--recover", "R",
@@ -303,6 +309,9 @@ static int run(int argc, char **argv)
         DATA_OPTIONS(&flags.data),
         {"--calib-samples", "N", "rows of the training part at most (default 2048)", OPTION_INTEGER,
          &to->calib_samples, 1, 1e12, NULL, NULL},
+        {"--calib", "data|random",
+         "what methods measure on: the data (default), or inputs drawn N(0, 1)", OPTION_CHOICE,
+         &flags.calib, 0, 0, "data|random", NULL},
         OPTION_TITLE("running"),
         COMMON_SEED(&flags.common),
         COMMON_THREADS(&flags.common),
@@ -310,6 +319,7 @@ static int run(int argc, char **argv)
         COMMON_VERBOSE(&flags.common)};
     int code = run_parsed(&flags, options, (int)(sizeof options / sizeof *options), argc, argv);
     data_flags_free(&flags.data);
+    for (int k = 0; k < RULES; k++) free(flags.rule[k].values);
     return code;
 }
 

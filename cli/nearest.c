@@ -66,3 +66,22 @@ int check_method(const char *name)
     }
     return EXIT_USAGE;
 }
+
+int check_methods(const char *names)
+{
+    char name[64];
+    for (const char *at = names; at != NULL;) {
+        size_t length = strcspn(at, "+");
+        if (length == 0) {
+            complain("--method '%s': a name is missing; methods in turn are written as "
+                     "linearity+merge",
+                     names);
+            return EXIT_USAGE;
+        }
+        snprintf(name, sizeof name, "%.*s", (int)length, at);
+        int code = check_method(name);
+        if (code != 0) return code;
+        at = at[length] == '+' ? at + length + 1 : NULL;
+    }
+    return 0;
+}

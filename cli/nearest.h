@@ -7,5 +7,7 @@ const char *nearest_word(const char *word, const char *const *candidates, int n)
 
 /* 0 if there is a method of this name, else one line on standard error and EXIT_USAGE. */
 int check_method(const char *name);
+/* The same for methods in turn, as "a+b". */
+int check_methods(const char *names);
 
 #endif

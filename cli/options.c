@@ -186,6 +186,33 @@ static int set_numbers(const option *flag, const char *text)
     return code;
 }
 
+/* A,B,C, of which `set` takes each. */
+static int set_each(const option *flag, const char *text,
+                    int (*set)(const option *flag, const char *text))
+{
+    real_list *list = flag->target;
+    int64_t n = 1;
+    int code = 0;
+    for (const char *c = text; *c != '\0'; c++) n += *c == ',';
+    if (n > OPTION_MAX_NUMBERS) return wrong_value(flag, "a list of at most 4096 numbers", text);
+    free(list->values);
+    list->n = 0;
+    list->values = calloc((size_t)n, sizeof *list->values);
+    if (list->values == NULL) {
+        complain("out of memory");
+        return EXIT_FAILED;
+    }
+    for (const char *at = text; code == 0 && list->n < n; list->n++) {
+        char entry[64];
+        option one = *flag;
+        snprintf(entry, sizeof entry, "%.*s", (int)strcspn(at, ","), at);
+        one.target = &list->values[list->n];
+        code = set(&one, entry);
+        at += strcspn(at, ",") + (list->n + 1 < n);
+    }
+    return code;
+}
+
 static int add_text(const option *flag, const char *text)
 {
     text_list *list = flag->target;
@@ -227,6 +254,8 @@ static int set_value(const option *flag, const char *text)
     case OPTION_SHARE: return set_share(flag, text);
     case OPTION_NUMBERS: return set_numbers(flag, text);
     case OPTION_REALS: return set_reals(flag, text, HUGE_VAL, flag->target);
+    case OPTION_AMOUNTS: return set_each(flag, text, set_number);
+    case OPTION_SHARES: return set_each(flag, text, set_share);
     case OPTION_SIZE: return set_size(flag, text);
     case OPTION_LIST: return add_text(flag, text);
     case OPTION_CHOICE: return set_choice(flag, text);

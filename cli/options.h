@@ -18,6 +18,8 @@ typedef enum option_kind {
     OPTION_SHARE,   /* double *target, 0.25 or 25%, in [low, high] */
     OPTION_NUMBERS, /* number_list *target: A,B,C */
     OPTION_REALS,   /* real_list *target: A,B,C in f64 */
+    OPTION_AMOUNTS, /* real_list *target: A,B,C, each as OPTION_NUMBER */
+    OPTION_SHARES,  /* real_list *target: A,B,C, each as OPTION_SHARE */
     OPTION_LIST,    /* text_list *target: one more text each time, borrowed from argv */
     OPTION_SIZE,    /* int64_t target[2], height and width: HxW, each in [low, high] */
     OPTION_CHOICE   /* int *target: index of the word among `choices` ("a|b|c") */

@@ -1,9 +1,8 @@
-/* Trials: a plan is made, carried out and measured, until the rule is met. */
+#include "api/trial.h"
+
 #include <math.h>
-#include <string.h>
 
 #include "api/eval.h"
-#include "api/job.h"
 #include "recover/batchnorm.h"
 #include "recover/reconstruct.h"
 #include "report/report.h"
@@ -13,29 +12,82 @@
 /* Ridges of the reconstruction, of which the best on held-out rows is taken. */
 static const double RECONSTRUCT_RIDGES[] = {1e-3, 1e-2};
 enum { N_RIDGES = sizeof RECONSTRUCT_RIDGES / sizeof *RECONSTRUCT_RIDGES };
-enum { BUDGET_TRIALS = 6, DROP_TRIALS = 12 };
+enum { BUDGET_TRIALS = 6 };
 
-void outcome_free(coset_ctx *ctx, outcome *self)
+void trial_free(coset_ctx *ctx, trial *self)
 {
     plan_free(ctx, self->plan);
+    plan_free(ctx, self->whole);
     coset_graph_free(ctx, self->graph);
-    *self = (outcome){0};
+    *self = (trial){.plan = NULL};
+}
+
+void turn_close(turn *self)
+{
+    if (self->job == NULL) return;
+    coset_ctx *ctx = self->job->ctx;
+    for (int v = 0; self->paths != NULL && v < self->step->n_variants; v++)
+        search_free(ctx, self->paths[v]);
+    ctx_free(ctx, self->paths);
+    ctx_free(ctx, self->calls);
+    if (self->on == &self->own) subject_close(ctx, &self->own);
+    *self = (turn){.job = NULL};
+}
+
+/* Searches of all variants on the subject. */
+static coset_status open_searches(turn *self)
+{
+    coset_status status = COSET_OK;
+    coset_ctx *ctx = self->job->ctx;
+    const step *of = self->step;
+    const subject *on = self->on;
+    TRY(ctx_alloc(ctx, of->n_variants, sizeof *self->calls, &self->calls));
+    TRY(ctx_alloc(ctx, of->n_variants, sizeof *self->paths, &self->paths));
+    for (int v = 0; v < of->n_variants; v++) {
+        self->calls[v] = of->calls[v];
+        self->calls[v].graph = on->graph;
+        self->calls[v].groups = on->groups;
+        self->calls[v].stats = subject_statistics(on);
+        search_request request = {.method = of->method,
+                                  .call = &self->calls[v],
+                                  .cost = on->cost,
+                                  .round_to = self->job->options->round_to,
+                                  .allowed = on->allowed,
+                                  .allowed_weights = on->allowed_weights};
+        TRY(search_new(&request, &self->paths[v]));
+    }
+done:
+    return status;
+}
+
+coset_status turn_open(job *base, const step *of, const coset_graph *graph,
+                       const coset_plan *before, bool masked, turn *turn_out)
+{
+    coset_status status = COSET_OK;
+    turn *self = turn_out;
+    *self = (turn){.job = base, .step = of, .before = before, .masked = masked};
+    self->on = graph != NULL ? &self->own : &base->original;
+    if (graph != NULL) TRY(job_open(base, graph, of, base->lift && !masked, &self->own));
+    if (of != NULL) TRY(open_searches(self));
+done:
+    return status;
 }
 
 /* ---- one trial ---------------------------------------------------------------------------------- */
 
 /* Deviation from the original on held-out rows; NaN without data. */
-static coset_status held_out_error(job *self, const coset_graph *graph, double *rel_l2_out)
+static coset_status held_out_error(turn *self, const coset_graph *graph, double *rel_l2_out)
 {
     evaluation found = {.rel_l2 = (double)NAN};
+    const job *base = self->job;
     coset_status status = COSET_OK;
-    if (self->data != NULL)
-        status = evaluate_view(self->ctx, graph, self->graph, &self->held, &found);
+    if (base->data != NULL)
+        status = evaluate_view(base->ctx, graph, base->graph, &base->held, &found);
     *rel_l2_out = found.rel_l2;
     return status;
 }
 
-static void add_stage(outcome *at, const char *name, double rel_l2, double start)
+static void add_stage(trial *at, const char *name, double rel_l2, double start)
 {
     at->stages[at->n_stages].name = name;
     at->stages[at->n_stages].rel_l2 = rel_l2;
@@ -48,20 +100,22 @@ static bool is_lifted(const lumping *map)
     return map != NULL && map->k < map->n && map->slope == NULL;
 }
 
-static coset_status lift_maps(job *self, coset_plan *plan)
+static coset_status lift_maps(turn *self, coset_plan *plan)
 {
     coset_status status = COSET_OK;
+    coset_ctx *ctx = self->job->ctx;
+    const subject *on = self->on;
     group_sites *sites = NULL;
     for (int64_t g = 0; g < plan->n_groups; g++) {
         lumping *map = plan->groups[g].map;
         if (!is_lifted(map)) continue;
-        TRY(group_sites_new(self->ctx, self->graph, self->groups, self->stats, g, &sites));
-        TRY(group_sites_lift(self->ctx, sites, LIFT_RIDGE, map));
-        group_sites_free(self->ctx, sites);
+        TRY(group_sites_new(ctx, on->graph, on->groups, on->stats, g, &sites));
+        TRY(group_sites_lift(ctx, sites, LIFT_RIDGE, map));
+        group_sites_free(ctx, sites);
         sites = NULL;
     }
 done:
-    group_sites_free(self->ctx, sites);
+    group_sites_free(ctx, sites);
     return status;
 }
 
@@ -78,11 +132,17 @@ static void drop_lifts(coset_ctx *ctx, coset_plan *plan, double *const *shifts)
     }
 }
 
+static coset_status apply(turn *self, const coset_plan *plan, coset_graph **graph_out)
+{
+    const subject *on = self->on;
+    return plan_apply(self->job->ctx, on->graph, on->facts, on->groups, plan, graph_out);
+}
+
 /* Lifts every lumping and keeps the result if the model gets better by it on held-out data. */
-static coset_status try_lift(job *self, outcome *at, double *rel_l2)
+static coset_status try_lift(turn *self, trial *at, double *rel_l2)
 {
     coset_status status = COSET_OK;
-    coset_ctx *ctx = self->ctx;
+    coset_ctx *ctx = self->job->ctx;
     coset_graph *lifted = NULL;
     double **shifts = NULL, found = 0, start = report_clock();
     bool dropped = false;
@@ -93,7 +153,7 @@ static coset_status try_lift(job *self, outcome *at, double *rel_l2)
             at->plan->groups[g].map->shift = NULL;
         }
     TRY(lift_maps(self, at->plan));
-    TRY(plan_apply(ctx, self->graph, self->facts, self->groups, at->plan, &lifted));
+    TRY(apply(self, at->plan, &lifted));
     TRY(held_out_error(self, lifted, &found));
     add_stage(at, "lift", found, start);
     if (found < *rel_l2) {
@@ -113,15 +173,21 @@ done:
     return status;
 }
 
-static coset_status need_targets(job *self)
+/* What layers are refitted to is what the original does, whatever turn it is. */
+static coset_status need_targets(job *base)
 {
-    if (self->targets != NULL) return COSET_OK;
-    return recovery_targets_new(self->ctx, self->graph, self->groups, &self->source,
-                                &self->calib.sample, &self->targets);
+    if (base->targets != NULL) return COSET_OK;
+    return recovery_targets_new(base->ctx, base->graph, base->original.groups, &base->source,
+                                &base->calib.sample, &base->targets);
+}
+
+static const coset_plan *from_original(const trial *at)
+{
+    return at->whole != NULL ? at->whole : at->plan;
 }
 
 /* Keeps `graph` if it is better on held-out data; else, and after a failure, it is released. */
-static void keep_better(job *self, outcome *at, coset_graph *graph, double found, double *rel_l2)
+static void keep_better(coset_ctx *ctx, trial *at, coset_graph *graph, double found, double *rel_l2)
 {
     if (graph != NULL && found < *rel_l2) {
         coset_graph *worse = at->graph;
@@ -129,18 +195,20 @@ static void keep_better(job *self, outcome *at, coset_graph *graph, double found
         graph = worse;
         *rel_l2 = found;
     }
-    coset_graph_free(self->ctx, graph);
+    coset_graph_free(ctx, graph);
 }
 
-static coset_status try_reconstruct(job *self, outcome *at, double *rel_l2)
+static coset_status try_reconstruct(turn *self, trial *at, double *rel_l2)
 {
     coset_status status = COSET_OK;
-    coset_ctx *ctx = self->ctx;
+    job *base = self->job;
+    coset_ctx *ctx = base->ctx;
     coset_graph *refitted = NULL, *best = NULL;
     double found = 0, least = (double)INFINITY, start = report_clock();
-    TRY(need_targets(self));
+    TRY(need_targets(base));
     for (int r = 0; r < N_RIDGES; r++) {
-        TRY(reconstruct(ctx, at->plan, self->targets, at->graph, RECONSTRUCT_RIDGES[r], &refitted));
+        TRY(reconstruct(ctx, from_original(at), base->targets, at->graph, RECONSTRUCT_RIDGES[r],
+                        &refitted));
         TRY(held_out_error(self, refitted, &found));
         if (found < least) {
             coset_graph *worse = best;
@@ -154,71 +222,85 @@ static coset_status try_reconstruct(job *self, outcome *at, double *rel_l2)
     if (best != NULL) add_stage(at, "reconstruct", least, start);
 done:
     coset_graph_free(ctx, refitted);
-    keep_better(self, at, best, status == COSET_OK ? least : (double)INFINITY, rel_l2);
+    keep_better(ctx, at, best, status == COSET_OK ? least : (double)INFINITY, rel_l2);
     return status;
 }
 
-static coset_status try_batchnorm(job *self, outcome *at, double *rel_l2)
+static coset_status try_batchnorm(turn *self, trial *at, double *rel_l2)
 {
     coset_status status = COSET_OK;
+    job *base = self->job;
     coset_graph *matched = NULL;
     double found = (double)INFINITY, start = report_clock();
-    TRY(need_targets(self));
-    TRY(match_statistics(self->ctx, at->plan, self->targets, at->graph, &matched));
+    TRY(need_targets(base));
+    TRY(match_statistics(base->ctx, from_original(at), base->targets, at->graph, &matched));
     TRY(held_out_error(self, matched, &found));
     add_stage(at, "batchnorm", found, start);
 done:
-    keep_better(self, at, matched, status == COSET_OK ? found : (double)INFINITY, rel_l2);
+    keep_better(base->ctx, at, matched, status == COSET_OK ? found : (double)INFINITY, rel_l2);
     return status;
 }
 
-static bool plan_cuts(const coset_plan *plan)
+static bool plan_has(const coset_plan *plan, bool (*of)(const lumping *map))
 {
     for (int64_t g = 0; g < plan->n_groups; g++)
-        if (plan->groups[g].map != NULL && plan->groups[g].map->k < plan->groups[g].map->n)
-            return true;
+        if (of(plan->groups[g].map)) return true;
     return false;
 }
 
-/* Applies at->plan and recovers. */
-coset_status job_carry_out(job *self, outcome *at)
+static bool is_cut(const lumping *map)
+{
+    return map != NULL && map->k < map->n;
+}
+
+coset_status turn_carry_out(turn *self, trial *at)
 {
     coset_status status = COSET_OK;
+    const job *base = self->job;
+    const subject *on = self->on;
     double rel_l2 = 0, start = report_clock();
     at->n_stages = 0;
-    TRY(plan_apply(self->ctx, self->graph, self->facts, self->groups, at->plan, &at->graph));
+    TRY(apply(self, at->plan, &at->graph));
+    if (self->before != NULL)
+        TRY(plan_compose(base->ctx, base->graph, base->original.groups, self->before, on->graph,
+                         on->groups, at->plan, &at->whole));
     TRY(held_out_error(self, at->graph, &rel_l2));
     add_stage(at, "cut", rel_l2, start);
-    if (self->lift && plan_cuts(at->plan) && self->options->plan_in == NULL)
+    bool cuts = plan_has(at->plan, is_cut), refits = !self->masked && at->plan->n_masks == 0;
+    if (base->lift && refits && self->step != NULL && plan_has(at->plan, is_lifted))
         TRY(try_lift(self, at, &rel_l2));
-    if (self->reconstruct && plan_cuts(at->plan)) TRY(try_reconstruct(self, at, &rel_l2));
-    if (self->batchnorm && plan_cuts(at->plan)) TRY(try_batchnorm(self, at, &rel_l2));
+    if (base->reconstruct && refits && cuts) TRY(try_reconstruct(self, at, &rel_l2));
+    if (base->batchnorm && cuts) TRY(try_batchnorm(self, at, &rel_l2));
     at->rel_l2 = rel_l2;
 done:
     return status;
 }
 
+/* ---- until the rule is met ---------------------------------------------------------------------- */
+
 /* A plan for the rule; what the user filtered out carries its reason. */
-static coset_status make_plan(job *self, int variant, coset_rule rule, double value, int64_t budget,
-                              outcome *at)
+static coset_status make_plan(turn *self, int variant, coset_rule rule, double value,
+                              int64_t budget, trial *at)
 {
     coset_status status = COSET_OK;
-    TRY(plan_new(self->ctx, self->graph, self->groups, &at->plan));
-    for (int64_t g = 0; g < self->groups->n; g++)
-        if (self->refused[g] != NULL)
-            TRY(ctx_strdup(self->ctx, self->refused[g], &at->plan->groups[g].skipped));
+    coset_ctx *ctx = self->job->ctx;
+    const subject *on = self->on;
+    TRY(plan_new(ctx, on->graph, on->groups, &at->plan));
+    for (int64_t g = 0; g < on->groups->n; g++)
+        if (on->refused[g] != NULL)
+            TRY(ctx_strdup(ctx, on->refused[g], &at->plan->groups[g].skipped));
     at->variant = variant;
     TRY(search_cut(self->paths[variant], rule, value, budget, at->plan, &at->reached));
 done:
     return status;
 }
 
-/* Measured cost of a trial against the rule's budget. */
-static coset_status measured(job *self, const coset_graph *graph, coset_rule rule,
+/* Measured cost of a trial against the rule's budget: a mask saves non-zeros, everything else parameters. */
+static coset_status measured(turn *self, const coset_graph *graph, coset_rule rule,
                              int64_t *cost_out)
 {
     coset_graph_size size;
-    coset_status status = coset_graph_measure(self->ctx, graph, &size);
+    coset_status status = coset_graph_measure(self->job->ctx, graph, &size);
     if (status != COSET_OK) return status;
     *cost_out =
         rule == COSET_RULE_MACS ? size.macs : (self->calls[0].masks ? size.nonzero : size.params);
@@ -228,23 +310,24 @@ static coset_status measured(job *self, const coset_graph *graph, coset_rule rul
 /* Carries out one variant, unless its plan is that of one before: then there is no graph.
  * Follows a rule with a budget: biases that recovery adds are not in the cost model, so the result is
  * measured and the budget tightened until it holds. */
-static coset_status follow_with(job *self, int variant, coset_rule rule, double value, outcome *at)
+static coset_status follow_with(turn *self, int variant, coset_rule rule, double value, trial *at)
 {
     coset_status status = COSET_OK;
-    int64_t total = rule == COSET_RULE_MACS ? self->before.macs : self->before.params;
+    const coset_graph_size *before = &self->job->before;
+    const coset_method *method = self->step->method;
+    int64_t total = rule == COSET_RULE_MACS ? before->macs : before->params;
     int64_t target = (int64_t)(value * (double)total), budget = target;
-    for (int trial = 0; trial < BUDGET_TRIALS; trial++) {
+    for (int i = 0; i < BUDGET_TRIALS; i++) {
         int64_t cost = 0;
-        outcome_free(self->ctx, at);
+        trial_free(self->job->ctx, at);
         TRY(make_plan(self, variant, rule, value, budget, at));
-        if (trial == 0 && self->method->is_new != NULL &&
-            !self->method->is_new(&self->calls[variant], at->plan))
+        if (i == 0 && method->is_new != NULL && !method->is_new(&self->calls[variant], at->plan))
             break;
-        TRY(job_carry_out(self, at));
+        TRY(turn_carry_out(self, at));
         if (rule != COSET_RULE_PARAMS && rule != COSET_RULE_MACS) break;
         TRY(measured(self, at->graph, rule, &cost));
         if (cost <= target) break;
-        bool last = trial + 1 == BUDGET_TRIALS;
+        bool last = i + 1 == BUDGET_TRIALS;
         if (!at->reached || last) {
             at->reached = false;
             break;
@@ -255,85 +338,24 @@ done:
     return status;
 }
 
-/* The same with every variant of the method that can be compared: all keep the same share. */
-static coset_status follow_rule(job *self, coset_rule rule, double value, outcome *best)
+coset_status turn_follow(turn *self, coset_rule rule, double value, trial *best)
 {
     coset_status status = COSET_OK;
-    outcome trial = {0};
-    outcome_free(self->ctx, best);
+    coset_ctx *ctx = self->job->ctx;
+    trial other = {.plan = NULL};
+    *best = other;
     TRY(follow_with(self, 0, rule, value, best));
-    for (int v = 1; v < self->n_variants && rule != COSET_RULE_EPS; v++) {
-        TRY(follow_with(self, v, rule, value, &trial));
-        if (trial.graph != NULL && trial.reached >= best->reached && trial.rel_l2 < best->rel_l2) {
-            outcome swap = *best;
-            *best = trial;
-            trial = swap;
+    /* Variants can be compared where all keep the same share. */
+    for (int v = 1; v < self->step->n_variants && rule != COSET_RULE_EPS; v++) {
+        TRY(follow_with(self, v, rule, value, &other));
+        if (other.graph != NULL && other.reached >= best->reached && other.rel_l2 < best->rel_l2) {
+            trial swap = *best;
+            *best = other;
+            other = swap;
         }
-        outcome_free(self->ctx, &trial);
+        trial_free(ctx, &other);
     }
 done:
-    outcome_free(self->ctx, &trial);
-    return status;
-}
-
-/* How far the metric falls on held-out rows: with labels that of the metric, else rel_l2. */
-static coset_status measure_drop(job *self, const outcome *at, double *drop_out)
-{
-    evaluation found;
-    coset_status status = evaluate_view(self->ctx, at->graph, self->graph, &self->held, &found);
-    if (status != COSET_OK) return status;
-    *drop_out = found.metric != NULL ? found.against_value - found.value : found.rel_l2;
-    return COSET_OK;
-}
-
-/* The smallest share of parameters whose drop stays within the limit, by bisection. */
-static coset_status follow_max_drop(job *self, double limit, outcome *best)
-{
-    coset_status status = COSET_OK;
-    outcome trial = {0};
-    double low = 0, high = 1;
-    if (self->data == NULL)
-        FAIL(self->ctx, COSET_EARGUMENT, "--max-drop needs data to measure on (--data)");
-    for (int i = 0; i < DROP_TRIALS; i++) {
-        double share = i == 0 ? 1 : (low + high) / 2, drop = 0;
-        ctx_progress(self->ctx, "bisecting size", i, DROP_TRIALS);
-        TRY(follow_rule(self, COSET_RULE_PARAMS, share, &trial));
-        TRY(measure_drop(self, &trial, &drop));
-        if (trial.reached && drop <= limit) {
-            outcome swap = *best;
-            *best = trial;
-            trial = swap;
-            high = share;
-        } else if (i > 0) {
-            low = share;
-        }
-        outcome_free(self->ctx, &trial);
-        if (high - low < 0.002) break;
-    }
-    best->reached = best->graph != NULL;
-    if (best->graph == NULL) TRY(follow_rule(self, COSET_RULE_PARAMS, 1, best));
-done:
-    outcome_free(self->ctx, &trial);
-    return status;
-}
-
-coset_status job_follow(job *self, outcome *best)
-{
-    coset_status status = COSET_OK;
-    const coset_compress_options *options = self->options;
-    for (int v = 0; v < self->n_variants; v++) {
-        search_request request = {.method = self->method,
-                                  .call = &self->calls[v],
-                                  .cost = self->cost,
-                                  .round_to = options->round_to,
-                                  .allowed = self->allowed,
-                                  .allowed_weights = self->allowed_weights};
-        TRY(search_new(&request, &self->paths[v]));
-    }
-    if (options->rule == COSET_RULE_MAX_DROP)
-        TRY(follow_max_drop(self, options->value, best));
-    else
-        TRY(follow_rule(self, options->rule, options->value, best));
-done:
+    trial_free(ctx, &other);
     return status;
 }

@@ -54,6 +54,17 @@ COSET_MUST_USE coset_status plan_apply(coset_ctx *ctx, const coset_graph *graph,
                                        const graph_facts *facts, const graph_groups *groups,
                                        const coset_plan *plan, coset_graph **graph_out);
 
+/* What a plan and one for its result do together, as a plan for the first one's groups: keep and R of their
+ * maps (lumping_compose), for recovery and reports; it cannot be applied. Groups are told by the values that
+ * hold their units and nothing else, which keep their names; those that are new in the result are left out.
+ *   groups  of `graph`, for which `first` is (NULL: it changes nothing); later: of the result
+ * Errors: COSET_EARGUMENT if a group of the result has another number of units than the first plan keeps;
+ * COSET_EMEMORY. Cost: linear in the labels of both graphs. */
+COSET_MUST_USE coset_status plan_compose(coset_ctx *ctx, const coset_graph *graph,
+                                         const graph_groups *groups, const coset_plan *first,
+                                         const coset_graph *later, const graph_groups *later_groups,
+                                         const coset_plan *second, coset_plan **plan_out);
+
 /* Writes a plan with all that follow it as JSON (DESIGN.md, "How data flows") and, beside it, its matrices as
  * safetensors: PATH and PATH with its suffix replaced by .safetensors. Both are written whole or not at all. */
 COSET_MUST_USE coset_status plan_save(coset_ctx *ctx, const coset_plan *plan, const char *path);

@@ -235,7 +235,7 @@ coset_status recovery_open(coset_ctx *ctx, const recovery_targets *targets,
     coset_status status = COSET_OK;
     thin_source thin = targets->source;
     batch_source source = thin_source_of(&thin);
-    int32_t *place = NULL; /* of values */
+    name_map places = {0}; /* of targets by what the layer gives: nodes and values may be others */
     recovery self = {.graph = NULL};
     TRY(graph_clone(ctx, small, &self.graph));
     TRY(graph_check(ctx, self.graph));
@@ -243,13 +243,15 @@ coset_status recovery_open(coset_ctx *ctx, const recovery_targets *targets,
     TRY(groups_find(ctx, self.graph, self.facts, &self.groups));
     TRY(layers_list(ctx, self.graph, self.groups, &self.layers, &self.n));
     TRY(ctx_alloc(ctx, self.n, sizeof *self.place, &self.place));
-    TRY(ctx_alloc_raw(ctx, self.graph->n_values, sizeof *place, &place));
-    for (int64_t v = 0; v < self.graph->n_values; v++) place[v] = -1;
-    for (int64_t t = 0; t < targets->n; t++) place[targets->layers[t].result] = (int32_t)t;
-    for (int64_t l = 0; l < self.n; l++) self.place[l] = place[self.layers[l].result];
+    for (int64_t t = 0; t < targets->n; t++)
+        TRY(name_map_set(ctx, &places, targets->original->values[targets->layers[t].result].name, t,
+                         NULL));
+    for (int64_t l = 0; l < self.n; l++)
+        self.place[l] =
+            (int32_t)name_map_get(&places, self.graph->values[self.layers[l].result].name, -1);
     TRY(lanes_new(ctx, self.graph, &source, thin.sample_shapes, &self.lanes));
 done:
-    ctx_free(ctx, place);
+    name_map_free(ctx, &places);
     *self_out = self;
     return status;
 }

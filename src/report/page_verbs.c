@@ -119,16 +119,61 @@ static void bars(page *self, const json_t *groups)
     }
 }
 
+static const cell_column group_columns[] = {
+    {"name", "group", CELL_TEXT, NULL},    {"units", "units", CELL_COUNT, NULL},
+    {"kept", "kept", CELL_COUNT, NULL},    {"kept", "share", CELL_SHARE, "units"},
+    {"height", "height", CELL_REAL, NULL}, {"error", "error", CELL_REAL, NULL},
+    {"method", "method", CELL_TEXT, NULL}};
+enum { GROUP_COLUMNS = sizeof group_columns / sizeof *group_columns };
+
+/* What is left of one measure after a turn: "12 345 parameters (35.3%)". */
+static const char *left_of(const json_t *turn, const json_t *original, const char *key,
+                           const char *name, char *text, size_t size)
+{
+    double left = pages_number(json_object_get(turn, "size"), key);
+    char count[REPORT_NUMBER], share[REPORT_NUMBER];
+    snprintf(text, size, "%s %s (%s)", number_count(left, count), name,
+             number_share(left / pages_number(original, key), share));
+    return text;
+}
+
+/* Methods in turn: what each found and left, sizes as shares of the original. */
+static void turns(page *self, const json_t *root)
+{
+    const json_t *methods = json_object_get(root, "methods");
+    const json_t *original = json_object_get(root, "original");
+    size_t n = json_array_size(methods), index = 0;
+    json_t *turn = NULL;
+    json_array_foreach(methods, index, turn)
+    {
+        char round[64] = "", params[96], nonzero[96], error[REPORT_NUMBER];
+        double rounds = pages_number(turn, "rounds"), rel_l2 = pages_number(turn, "rel_l2");
+        if (isfinite(rounds))
+            snprintf(round, sizeof round, ", round %.0f of %.0f", pages_number(turn, "round"),
+                     rounds);
+        page_heading(self, "%zu of %zu: %s%s, %s", index + 1, n,
+                     pages_string(turn, "method", "no method"), round,
+                     pages_string(turn, "rule", "no rule"));
+        page_line(self, "%s, %s%s%s%s",
+                  left_of(turn, original, "params", "parameters", params, sizeof params),
+                  left_of(turn, original, "nonzero", "non-zero", nonzero, sizeof nonzero),
+                  isfinite(rel_l2) ? ", rel. L2 " : "",
+                  isfinite(rel_l2) ? number_real(rel_l2, error) : "",
+                  json_is_false(json_object_get(turn, "reached")) ? "; as near as it could get"
+                                                                  : "");
+        if (pages_string(turn, "note", NULL) != NULL)
+            page_line(self, "%s", pages_string(turn, "note", ""));
+        if (json_array_size(json_object_get(turn, "groups")) > 0)
+            pages_objects(self, json_object_get(turn, "groups"), group_columns, GROUP_COLUMNS);
+    }
+}
+
 void page_fill_compress(page *self, const json_t *root)
 {
-    static const cell_column columns[] = {
-        {"name", "group", CELL_TEXT, NULL},    {"units", "units", CELL_COUNT, NULL},
-        {"kept", "kept", CELL_COUNT, NULL},    {"kept", "share", CELL_SHARE, "units"},
-        {"height", "height", CELL_REAL, NULL}, {"error", "error", CELL_REAL, NULL},
-        {"method", "method", CELL_TEXT, NULL}};
     static const cell_column skips[] = {{"name", "group", CELL_TEXT, NULL},
                                         {"reason", "left as it is, because", CELL_TEXT, NULL}};
-    static const cell_column stages[] = {{"name", "stage", CELL_TEXT, NULL},
+    static const cell_column stages[] = {{"method", "method", CELL_TEXT, NULL},
+                                         {"name", "stage", CELL_TEXT, NULL},
                                          {"rel_l2", "rel. L2", CELL_REAL, NULL},
                                          {"seconds", "time", CELL_SECONDS, NULL}};
     const json_t *groups = json_object_get(root, "groups");
@@ -140,15 +185,16 @@ void page_fill_compress(page *self, const json_t *root)
     if (json_array_size(groups) > 0) {
         page_heading(self, "Unit groups");
         bars(self, groups);
-        pages_objects(self, groups, columns, 7);
+        pages_objects(self, groups, group_columns, GROUP_COLUMNS);
     }
+    turns(self, root);
     if (json_array_size(json_object_get(root, "skipped")) > 0) {
         page_heading(self, "Skipped");
         pages_objects(self, json_object_get(root, "skipped"), skips, 2);
     }
     if (json_array_size(json_object_get(root, "stages")) > 0) {
         page_heading(self, "Stages");
-        pages_objects(self, json_object_get(root, "stages"), stages, 3);
+        pages_objects(self, json_object_get(root, "stages"), stages, 4);
     }
     pages_ending(self, root);
 }

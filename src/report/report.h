@@ -20,7 +20,9 @@ typedef struct json_t report_node;
  *   compress  model, method, rule (text as "params <= 25%"), original {params, nonzero, macs, bytes},
  *             compressed {...}, metric {name, original, compressed}, samples, deviation {rel_l2,
  *             max_abs, agreement}, groups [{name, units, kept, method, height, error}], skipped
- *             [{name, reason}], stages [{name, rel_l2, seconds}], seconds, peak_rss_bytes
+ *             [{name, reason}], stages [{name, rel_l2, seconds}], seconds, peak_rss_bytes; for several
+ *             methods or rounds: stages with method, and methods [{method, round, rounds, rule, reached,
+ *             size {...}, rel_l2, groups [...], skipped [...], stages [...], note}]
  *   demo      folder, original {...}, samples, metric {name, original}, results [{method, flags,
  *             target, reached, params, nonzero, macs, share, metric, rel_l2, seconds, file}], seconds,
  *             peak_rss_bytes; drawn as one row per method and one column per target
