@@ -63,6 +63,29 @@ expect 0 compress mlp.onnx -o same.onnx --method magnitude --magnitude.structure
 cmp -s units.onnx same.onnx || fail "--structured and --magnitude.structured true differ"
 says units.json '"scores":['
 
+# Methods in turn: what two runs would do, in one plan.
+expect 0 compress mlp.onnx -o turns.onnx --method afde+magnitude --eps 0.2,0.1 --plan-out turns.json --json
+valid out "${always[@]}" "${measures[@]}" methods.0.method methods.0.rule methods.0.reached methods.0.size.params \
+    methods.0.groups.0.kept methods.0.stages.0.name methods.1.method stages.0.method stages.1.name groups.0.units
+says out '"method": "afde+magnitude"' '"rule": "eps = 0.2, 0.1"'
+expect 0 compress mlp.onnx -o one.onnx --method afde --eps 0.2
+expect 0 compress one.onnx -o two.onnx --method magnitude --eps 0.1
+cmp -s turns.onnx two.onnx || fail "afde+magnitude differs from afde, then magnitude"
+valid turns.json next.0.method next.0.groups.0.units next.0.masks
+expect 0 compress mlp.onnx -o again.onnx --plan turns.json
+says out "1 of 2: afde, eps = 0.2" "2 of 2: magnitude, eps = 0.1"
+cmp -s turns.onnx again.onnx || fail "a chain of plans gives another model than the run that wrote it"
+expect 0 compress mlp.onnx -o masked.onnx --method magnitude+random --params 60%,80% --data table.csv
+says out "1 of 2: magnitude, params <= 60%" "2 of 2: random, params <= 80%" "stay zero"
+expect 0 compress mlp.onnx -o rounds.onnx --method expressiveness --expressiveness.rounds 3 --params 50% --data table.csv
+says out "3 of 3: expressiveness, round 3 of 3, params <= 50%"
+
+# Inputs drawn at random instead of data.
+expect 0 compress mlp.onnx -o drawn.onnx --method wanda --calib random --params 60% --json
+says out '"calib": "random"'
+expect 0 compress mlp.onnx -o same.onnx --method wanda --calib random --params 60% --data table.csv
+cmp -s drawn.onnx same.onnx || fail "wanda with --calib random looks at the data"
+
 # A dry run writes no model.
 expect 0 compress mlp.onnx --dry-run --params 60% --json
 valid out "${always[@]}" compressed.params

@@ -23,7 +23,7 @@ for verb in inspect run eval compress demo ode; do
 done
 expect 0 compress --help
 says out --method --structured --eps --ratio --params --macs --max-drop --recover --round-to --only --ignore --plan-out --plan \
-    --report --calib-samples --seed -j --dry-run --json -q -v --force --data --test --target --layout --scale --mean \
+    --report --calib --calib-samples --seed -j --dry-run --json -q -v --force --data --test --target --layout --scale --mean \
     --std --resize --fit --pad-value --channels --standardise --test-share afde expressiveness magnitude wanda flap \
     geometric-median random merge select auto
 expect 0 eval --help
@@ -51,6 +51,26 @@ refused 2 "sideways" compress mlp.onnx -o small.onnx --method afde --afde.linkag
 refused 2 "--structured: method auto has no such setting; it is one of magnitude" \
     compress mlp.onnx -o small.onnx --structured
 refused 2 "unknown verb 'comprss'" help comprss
+
+# Methods in turn.
+refused 2 "did you mean 'merge'" compress mlp.onnx -o small.onnx --method select+mrege
+refused 2 "a name is missing" compress mlp.onnx -o small.onnx --method select++merge
+refused 2 "a name is missing" compress mlp.onnx -o small.onnx --method select+
+refused 2 "a name is missing" compress mlp.onnx -o small.onnx --method ''
+refused 2 "--params has 3 values" compress mlp.onnx -o small.onnx --method afde+merge --params 50%,40%,30%
+refused 2 "--params has 2 values" compress mlp.onnx -o small.onnx --params 50%,40%
+refused 2 "60% for merge" compress mlp.onnx -o small.onnx --method afde+merge --params 50%,60%
+refused 2 "--params must be a share" compress mlp.onnx -o small.onnx --method afde+merge --params 50%,
+refused 2 "--params must be a share" compress mlp.onnx -o small.onnx --method afde+merge --params 50%,x
+refused 2 "--eps must be" compress mlp.onnx -o small.onnx --method afde+merge --eps 1,-1
+refused 2 "--max-drop takes one value" compress mlp.onnx -o small.onnx --method afde+merge --data table.csv \
+    --max-drop 1%,2%
+refused 2 "--select.ridge is not a setting of method afde+merge" compress mlp.onnx -o small.onnx --method afde+merge \
+    --select.ridge 0.1
+refused 2 "saves no MACs" compress mlp.onnx -o small.onnx --method magnitude+afde --macs 50%
+refused 2 "method wanda needs data (--data), or inputs drawn at random" compress mlp.onnx -o small.onnx \
+    --method afde+wanda
+refused 2 "--calib must be one of data|random" compress mlp.onnx -o small.onnx --calib noise
 
 # What is missing, or too much.
 refused 2 "MODEL" inspect

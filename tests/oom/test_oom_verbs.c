@@ -109,6 +109,25 @@ static coset_status compress_magnitude(coset_ctx *ctx)
     return compress_by(ctx, "magnitude");
 }
 
+/* Two refits in a row, and a mask. */
+static coset_status compress_in_turn(coset_ctx *ctx)
+{
+    return compress_by(ctx, "select+random+magnitude");
+}
+
+static coset_status compress_on_random(coset_ctx *ctx)
+{
+    coset_report *report = NULL;
+    coset_graph *small = NULL;
+    coset_compress_options options = COSET_COMPRESS_OPTIONS_INIT;
+    options.method = "wanda+flap";
+    options.calib = COSET_CALIB_RANDOM;
+    options.calib_samples = 4;
+    coset_status status = coset_compress(ctx, graph, NULL, &options, &small, &report);
+    coset_graph_free(ctx, small);
+    return draw(ctx, status, report);
+}
+
 static void fail_everywhere(coset_ctx *ctx, failing_memory *memory,
                             coset_status (*work)(coset_ctx *ctx))
 {
@@ -161,6 +180,9 @@ static void verbs_survive(void **state)
     fail_everywhere(ctx, &theirs, compress_auto);
     fail_everywhere(ctx, &ours, compress_afde);
     fail_everywhere(ctx, &ours, compress_magnitude);
+    fail_everywhere(ctx, &ours, compress_in_turn);
+    fail_everywhere(ctx, &theirs, compress_in_turn);
+    fail_everywhere(ctx, &ours, compress_on_random);
 
     coset_data_free(ctx, data);
     coset_graph_free(ctx, graph);
