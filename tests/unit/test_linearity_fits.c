@@ -101,35 +101,43 @@ static void check_fit(const activations *self, const linear_fit *fit)
     }
 }
 
+static void check_rates(float leak, double dead)
+{
+    activations *self = random_activations(3, leak, false);
+    const unit_group group = {.n = UNITS, .function = UNIT_RELU, .leak = leak};
+    linear_fit *fit = NULL;
+    int idle_units = 0;
+    study_expect(ctx, fit_rate(ctx, &group, self->pairs, self->weight, dead, &fit));
+    check_fit(self, fit);
+    for (int64_t k = 0; k < UNITS; k++) {
+        int64_t u = fit->order[k];
+        int on = 0;
+        double mean_z = 0, mean_h = 0;
+        for (int s = 0; s < SAMPLES; s++) {
+            on += self->z[s][u] > 0;
+            mean_z += (double)self->z[s][u] / SAMPLES;
+            mean_h += (double)self->h[s][u] / SAMPLES;
+        }
+        bool idle = on <= dead * SAMPLES;
+        idle_units += idle;
+        close_to(fit->height[k], idle ? 0 : (SAMPLES - on) / (double)SAMPLES, 0, "a height");
+        close_to(fit->slope[u], idle ? (double)leak : 1, 0, "a slope");
+        close_to(fit->shift[u], idle ? mean_h - (double)leak * mean_z : 0, 1e-12, "a shift");
+    }
+    assert_true(fit->height[UNITS - 2] ==
+                0); /* the one that is always on, and the one that never is */
+    assert_true(dead == 0 ? idle_units == 1 : idle_units > 1);
+    linear_fit_free(ctx, fit);
+    activations_free(self);
+}
+
 static void test_rates(void **state)
 {
     (void)state;
-    for (int kind = 0; kind < 2; kind++) {
-        float leak = kind == 0 ? 0 : 0.25f;
-        activations *self = random_activations(3, leak, false);
-        const unit_group group = {.n = UNITS, .function = UNIT_RELU, .leak = leak};
-        linear_fit *fit = NULL;
-        study_expect(ctx, fit_rate(ctx, &group, self->pairs, self->weight, &fit));
-        check_fit(self, fit);
-        for (int64_t k = 0; k < UNITS; k++) {
-            int64_t u = fit->order[k];
-            int on = 0;
-            double mean_z = 0, mean_h = 0;
-            for (int s = 0; s < SAMPLES; s++) {
-                on += self->z[s][u] > 0;
-                mean_z += (double)self->z[s][u] / SAMPLES;
-                mean_h += (double)self->h[s][u] / SAMPLES;
-            }
-            bool idle = 2 * on < SAMPLES;
-            close_to(fit->height[k], (idle ? on : SAMPLES - on) / (double)SAMPLES, 0, "a height");
-            close_to(fit->slope[u], idle ? (double)leak : 1, 0, "a slope");
-            close_to(fit->shift[u], idle ? mean_h - (double)leak * mean_z : 0, 1e-12, "a shift");
-        }
-        assert_true(fit->height[UNITS - 2] ==
-                    0); /* the one that is always on, and the one that never is */
-        linear_fit_free(ctx, fit);
-        activations_free(self);
-    }
+    check_rates(0, 0);
+    check_rates(0.25f, 0);
+    check_rates(0, 0.4);
+    check_rates(0.25f, 0.4);
 }
 
 static void test_affine_fits(void **state)

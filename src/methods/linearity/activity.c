@@ -89,7 +89,7 @@ static bool is_piecewise_linear(const unit_group *group)
 }
 
 coset_status fit_rate(coset_ctx *ctx, const unit_group *group, const pair_moments *pairs,
-                      const double *weight, linear_fit **fit_out)
+                      const double *weight, double dead, linear_fit **fit_out)
 {
     coset_status status = COSET_OK;
     linear_fit *self = NULL;
@@ -101,12 +101,12 @@ coset_status fit_rate(coset_ctx *ctx, const unit_group *group, const pair_moment
     double count = (double)(pairs->count > 0 ? pairs->count : 1), leak = (double)group->leak;
     for (int64_t u = 0; u < group->n; u++) {
         double active = (double)pairs->positive[u];
-        bool idle = group->function == UNIT_RELU && 2 * active < count;
+        bool idle = group->function == UNIT_RELU && active <= dead * count;
         self->slope[u] = idle ? leak : 1;
         self->shift[u] = idle ? pairs->mean_y[u] - leak * pairs->mean_x[u] : 0;
         units[u].unit = u;
-        units[u].height = (idle ? active : count - active) / count;
-        if (group->function == UNIT_IDENTITY) units[u].height = 0;
+        bool certain = idle || group->function == UNIT_IDENTITY;
+        units[u].height = certain ? 0 : (count - active) / count;
         units[u].error = weight[u] * residual(pairs, u, self->slope[u], self->shift[u]);
     }
     rank_units(self, units);

@@ -23,11 +23,11 @@ typedef struct linear_fit {
  *   weight  [n] what a squared error of each unit costs at the output, M_uu. Errors of units are summed as if they
  *           were independent of each other; borrowed */
 
-/* By the rate r at which units are active: slope 1 and shift 0 at height 1 - r, or as on its other side, slope
- * `leak`, with the bias corrected, at height r, whichever is smaller. Functions other than the identity, ReLU and
- * LeakyReLU have infinite heights. */
+/* By the rate r at which units are active: slope 1 and shift 0 at height 1 - r. Where r <= dead, a share of samples,
+ * as on its other side instead, slope `leak` with the mean kept, at height 0. Functions other than the identity, ReLU
+ * and LeakyReLU have infinite heights. */
 COSET_MUST_USE coset_status fit_rate(coset_ctx *ctx, const unit_group *group,
-                                     const pair_moments *pairs, const double *weight,
+                                     const pair_moments *pairs, const double *weight, double dead,
                                      linear_fit **fit_out);
 /* By least squares: slope = Cov(z, h) / Var z, whatever the function. Height: the root of the estimated error. */
 COSET_MUST_USE coset_status fit_affine(coset_ctx *ctx, const pair_moments *pairs,

@@ -16,9 +16,14 @@ static const method_param params[] = {
          "arXiv 2506.21146; affine: ours"},
     [LINEARITY_TAU] =
         {"tau", PARAM_NUMBER, NULL, "1", 0, 1,
-         "mode rate: units active on at least this share of samples, or on at most the rest,\n"
-         "      leave in any case; others only where --eps or a budget asks for it",
-         "arXiv 2506.21146; the rest: ours"},
+         "mode rate: units active on at least this share of samples leave in any case; others\n"
+         "      only where --eps or a budget asks for it",
+         "arXiv 2506.21146"},
+    [LINEARITY_DEAD] =
+        {"dead", PARAM_NUMBER, NULL, "0", 0, 1,
+         "mode rate: units active on at most this share of samples count as dead; their mean\n"
+         "      stays",
+         "arXiv 2506.21146, where it is 0"},
     [LINEARITY_LOW] = {"low", PARAM_NUMBER, NULL, "-3.4e38", -UNBOUNDED, UNBOUNDED,
                        "mode provable: no element of an input is smaller", "arXiv 2506.21146"},
     [LINEARITY_HIGH] = {"high", PARAM_NUMBER, NULL, "3.4e38", -UNBOUNDED, UNBOUNDED,
@@ -113,7 +118,8 @@ coset_status linearity_fit_data(const method_call *call, bool by_rate, int64_t g
     const pair_moments *pairs = call->stats->pairs[g];
     TRY(unit_weights(call, g, &weight));
     if (by_rate) {
-        TRY(fit_rate(ctx, &call->groups->groups[g], pairs, weight, &fits_out->sloped));
+        TRY(fit_rate(ctx, &call->groups->groups[g], pairs, weight, call->values[LINEARITY_DEAD],
+                     &fits_out->sloped));
         TRY(fit_idle(ctx, fits_out->sloped, &fits_out->still));
     } else {
         TRY(fit_affine(ctx, pairs, weight, &fits_out->sloped));
@@ -188,8 +194,8 @@ const coset_method method_linearity = {
         "A unit that acts linearly needs no activation: what it does goes from the layer's input\n"
         "straight to its readers, as one more matrix past all units of the layer that leave. Layer by\n"
         "layer, the one that saves most first, as long as anything is saved. eps is the relative output\n"
-        "error in mode affine, and the share of samples on which a unit is on its other side in mode\n"
-        "rate. Mode provable needs no data and changes no output; it merges linear layers in a row.",
+        "error in mode affine, and the share of samples on which a unit is not active in mode rate.\n"
+        "Mode provable needs no data and changes no output; it merges linear layers in a row.",
     .params = params,
     .n_params = sizeof params / sizeof *params,
     .configure = configure,

@@ -10,7 +10,7 @@
 typedef enum linearity_mode { LINEARITY_RATE, LINEARITY_PROVABLE, LINEARITY_AFFINE } linearity_mode;
 
 /* The settings, in the order of the method's parameters. */
-enum { LINEARITY_MODE, LINEARITY_TAU, LINEARITY_LOW, LINEARITY_HIGH };
+enum { LINEARITY_MODE, LINEARITY_TAU, LINEARITY_DEAD, LINEARITY_LOW, LINEARITY_HIGH };
 
 /* Every unit leaves whose height is at most this, whatever the rule. */
 double linearity_tolerance(const method_call *call);
