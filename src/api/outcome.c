@@ -1,6 +1,10 @@
 #include "api/outcome.h"
 
+#include <math.h>
+
 #include "api/eval.h"
+#include "recover/reconstruct.h"
+#include "report/report.h"
 
 enum { DROP_TRIALS = 12 };
 
@@ -9,6 +13,7 @@ void outcome_free(coset_ctx *ctx, outcome *self)
     plan_free(ctx, self->plan);
     plan_free(ctx, self->whole);
     coset_graph_free(ctx, self->graph);
+    coset_graph_free(ctx, self->unfitted);
     ctx_free(ctx, self->turns);
     *self = (outcome){.plan = NULL};
 }
@@ -40,8 +45,11 @@ static coset_status add_turn(coset_ctx *ctx, outcome *self, turn_result *result)
     self->whole = found->whole;
     coset_graph_free(ctx, self->graph);
     self->graph = found->graph;
+    coset_graph_free(ctx, self->unfitted);
+    self->unfitted = found->unfitted;
+    self->ridge = found->ridge;
     found->plan = found->whole = NULL;
-    found->graph = NULL;
+    found->graph = found->unfitted = NULL;
     self->turns[self->n++] = *result;
     return COSET_OK;
 }
@@ -141,6 +149,35 @@ done:
     return status;
 }
 
+/* Refits the result once more, with the ridge that was best, on the held-out rows as well: they have decided all that
+ * they had to. Only where there were too few rows to calibrate with as many as the options allow. */
+static coset_status refit_on_all(const job *base, outcome *best)
+{
+    coset_status status = COSET_OK;
+    coset_ctx *ctx = base->ctx;
+    const data_view *held = &base->held;
+    recovery_targets *targets = NULL;
+    coset_graph *refitted = NULL;
+    double start = report_clock();
+    int64_t rows = base->calib.samples + held->samples;
+    if (best->unfitted == NULL || held->index == base->calib.index ||
+        rows > base->options->calib_samples)
+        return COSET_OK;
+    data_view all = base->calib;
+    all.samples = rows; /* the held-out rows follow in the order of draws */
+    batch_source source = data_source(&all);
+    TRY(recovery_targets_new(ctx, base->graph, base->original.groups, &source, &all.sample,
+                             &targets));
+    TRY(reconstruct(ctx, outcome_plan(best), targets, best->unfitted, best->ridge, &refitted));
+    coset_graph_free(ctx, best->graph);
+    best->graph = refitted;
+    trial *last = &best->turns[best->n - 1].found;
+    trial_add_stage(last, "all rows", (double)NAN, start);
+done:
+    recovery_targets_free(ctx, targets);
+    return status;
+}
+
 coset_status outcome_find(job *base, outcome *best)
 {
     coset_status status = COSET_OK;
@@ -152,6 +189,7 @@ coset_status outcome_find(job *base, outcome *best)
         TRY(run_max_drop(&self, values[0], best));
     else
         TRY(run(&self, options->rule, values, options->n_values > 1 ? options->n_values : 1, best));
+    TRY(refit_on_all(base, best));
 done:
     turn_close(&self.first);
     return status;

@@ -18,6 +18,8 @@ typedef struct outcome {
     coset_plan *plan;  /* of the first turn; the others follow it */
     coset_plan *whole; /* what all turns together do to the original; NULL: there was just one */
     coset_graph *graph;
+    coset_graph *unfitted; /* of the last turn, as in trial */
+    double ridge;
     turn_result *turns;
     int64_t n;
     bool reached;

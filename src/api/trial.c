@@ -3,14 +3,16 @@
 #include <math.h>
 
 #include "api/eval.h"
+#include "api/probe.h"
 #include "recover/batchnorm.h"
 #include "recover/reconstruct.h"
 #include "report/report.h"
 
 /* Ridge of the lift, relative to the mean variance of the kept units (as in the selection). */
 #define LIFT_RIDGE 1e-3
-/* Ridges of the reconstruction, of which the best on held-out rows is taken. */
-static const double RECONSTRUCT_RIDGES[] = {1e-3, 1e-2};
+/* Ridges of the reconstruction, of which the best on held-out rows is taken: the next one is tried as long as each is
+ * better than the one before. */
+static const double RECONSTRUCT_RIDGES[] = {1e-1, 1e-2, 1e-3};
 enum { N_RIDGES = sizeof RECONSTRUCT_RIDGES / sizeof *RECONSTRUCT_RIDGES };
 enum { BUDGET_TRIALS = 6 };
 
@@ -19,6 +21,7 @@ void trial_free(coset_ctx *ctx, trial *self)
     plan_free(ctx, self->plan);
     plan_free(ctx, self->whole);
     coset_graph_free(ctx, self->graph);
+    coset_graph_free(ctx, self->unfitted);
     *self = (trial){.plan = NULL};
 }
 
@@ -87,7 +90,7 @@ static coset_status held_out_error(turn *self, const coset_graph *graph, double 
     return status;
 }
 
-static void add_stage(trial *at, const char *name, double rel_l2, double start)
+void trial_add_stage(trial *at, const char *name, double rel_l2, double start)
 {
     at->stages[at->n_stages].name = name;
     at->stages[at->n_stages].rel_l2 = rel_l2;
@@ -100,7 +103,7 @@ static bool is_lifted(const lumping *map)
     return map != NULL && map->k < map->n && map->slope == NULL;
 }
 
-static coset_status lift_maps(turn *self, coset_plan *plan)
+coset_status turn_lift(const turn *self, coset_plan *plan)
 {
     coset_status status = COSET_OK;
     coset_ctx *ctx = self->job->ctx;
@@ -152,10 +155,10 @@ static coset_status try_lift(turn *self, trial *at, double *rel_l2)
             shifts[g] = at->plan->groups[g].map->shift;
             at->plan->groups[g].map->shift = NULL;
         }
-    TRY(lift_maps(self, at->plan));
+    TRY(turn_lift(self, at->plan));
     TRY(apply(self, at->plan, &lifted));
     TRY(held_out_error(self, lifted, &found));
-    add_stage(at, "lift", found, start);
+    trial_add_stage(at, "lift", found, start);
     if (found < *rel_l2) {
         coset_graph_free(ctx, at->graph);
         at->graph = lifted;
@@ -186,16 +189,14 @@ static const coset_plan *from_original(const trial *at)
     return at->whole != NULL ? at->whole : at->plan;
 }
 
-/* Keeps `graph` if it is better on held-out data; else, and after a failure, it is released. */
-static void keep_better(coset_ctx *ctx, trial *at, coset_graph *graph, double found, double *rel_l2)
+/* Takes `graph` if it is better on held-out data and returns the worse of the two. */
+static coset_graph *keep_better(trial *at, coset_graph *graph, double found, double *rel_l2)
 {
-    if (graph != NULL && found < *rel_l2) {
-        coset_graph *worse = at->graph;
-        at->graph = graph;
-        graph = worse;
-        *rel_l2 = found;
-    }
-    coset_graph_free(ctx, graph);
+    if (graph == NULL || !(found < *rel_l2)) return graph;
+    coset_graph *worse = at->graph;
+    at->graph = graph;
+    *rel_l2 = found;
+    return worse;
 }
 
 static coset_status try_reconstruct(turn *self, trial *at, double *rel_l2)
@@ -206,7 +207,7 @@ static coset_status try_reconstruct(turn *self, trial *at, double *rel_l2)
     coset_graph *refitted = NULL, *best = NULL;
     double found = 0, least = (double)INFINITY, start = report_clock();
     TRY(need_targets(base));
-    for (int r = 0; r < N_RIDGES; r++) {
+    for (int r = 0; r < N_RIDGES && !(found > least); r++) {
         TRY(reconstruct(ctx, from_original(at), base->targets, at->graph, RECONSTRUCT_RIDGES[r],
                         &refitted));
         TRY(held_out_error(self, refitted, &found));
@@ -215,14 +216,22 @@ static coset_status try_reconstruct(turn *self, trial *at, double *rel_l2)
             least = found;
             best = refitted;
             refitted = worse;
+            at->ridge = RECONSTRUCT_RIDGES[r];
         }
         coset_graph_free(ctx, refitted);
         refitted = NULL;
     }
-    if (best != NULL) add_stage(at, "reconstruct", least, start);
+    if (best == NULL) goto done;
+    trial_add_stage(at, "reconstruct", least, start);
+    coset_graph *refit = best;
+    best = keep_better(at, best, least, rel_l2);
+    if (at->graph == refit) {
+        at->unfitted = best;
+        best = NULL;
+    }
 done:
     coset_graph_free(ctx, refitted);
-    keep_better(ctx, at, best, status == COSET_OK ? least : (double)INFINITY, rel_l2);
+    coset_graph_free(ctx, best);
     return status;
 }
 
@@ -235,9 +244,15 @@ static coset_status try_batchnorm(turn *self, trial *at, double *rel_l2)
     TRY(need_targets(base));
     TRY(match_statistics(base->ctx, from_original(at), base->targets, at->graph, &matched));
     TRY(held_out_error(self, matched, &found));
-    add_stage(at, "batchnorm", found, start);
+    trial_add_stage(at, "batchnorm", found, start);
+    coset_graph *better = matched;
+    matched = keep_better(at, matched, found, rel_l2);
+    if (at->graph == better) { /* another refit would have to be matched again */
+        coset_graph_free(base->ctx, at->unfitted);
+        at->unfitted = NULL;
+    }
 done:
-    keep_better(base->ctx, at, matched, status == COSET_OK ? found : (double)INFINITY, rel_l2);
+    coset_graph_free(base->ctx, matched);
     return status;
 }
 
@@ -253,27 +268,47 @@ static bool is_cut(const lumping *map)
     return map != NULL && map->k < map->n;
 }
 
-coset_status turn_carry_out(turn *self, trial *at)
+/* False: weights were set to zero, which must stay so. */
+static bool may_refit(const turn *self, const trial *at)
+{
+    return !self->masked && at->plan->n_masks == 0;
+}
+
+/* Applies at->plan and lifts: what comes after does not change sizes. */
+static coset_status cut(turn *self, trial *at)
 {
     coset_status status = COSET_OK;
     const job *base = self->job;
     const subject *on = self->on;
-    double rel_l2 = 0, start = report_clock();
+    double start = report_clock();
     at->n_stages = 0;
     TRY(apply(self, at->plan, &at->graph));
     if (self->before != NULL)
         TRY(plan_compose(base->ctx, base->graph, base->original.groups, self->before, on->graph,
                          on->groups, at->plan, &at->whole));
-    TRY(held_out_error(self, at->graph, &rel_l2));
-    add_stage(at, "cut", rel_l2, start);
-    bool cuts = plan_has(at->plan, is_cut), refits = !self->masked && at->plan->n_masks == 0;
-    if (base->lift && refits && self->step != NULL && plan_has(at->plan, is_lifted))
-        TRY(try_lift(self, at, &rel_l2));
-    if (base->reconstruct && refits && cuts) TRY(try_reconstruct(self, at, &rel_l2));
-    if (base->batchnorm && cuts) TRY(try_batchnorm(self, at, &rel_l2));
-    at->rel_l2 = rel_l2;
+    TRY(held_out_error(self, at->graph, &at->rel_l2));
+    trial_add_stage(at, "cut", at->rel_l2, start);
+    if (base->lift && may_refit(self, at) && self->step != NULL && plan_has(at->plan, is_lifted))
+        TRY(try_lift(self, at, &at->rel_l2));
 done:
     return status;
+}
+
+static coset_status refit_layers(turn *self, trial *at)
+{
+    coset_status status = COSET_OK;
+    const job *base = self->job;
+    if (!plan_has(at->plan, is_cut)) return COSET_OK;
+    if (base->reconstruct && may_refit(self, at)) TRY(try_reconstruct(self, at, &at->rel_l2));
+    if (base->batchnorm) TRY(try_batchnorm(self, at, &at->rel_l2));
+done:
+    return status;
+}
+
+coset_status turn_carry_out(turn *self, trial *at)
+{
+    coset_status status = cut(self, at);
+    return status == COSET_OK ? refit_layers(self, at) : status;
 }
 
 /* ---- until the rule is met ---------------------------------------------------------------------- */
@@ -323,7 +358,7 @@ static coset_status follow_with(turn *self, int variant, coset_rule rule, double
         TRY(make_plan(self, variant, rule, value, budget, at));
         if (i == 0 && method->is_new != NULL && !method->is_new(&self->calls[variant], at->plan))
             break;
-        TRY(turn_carry_out(self, at));
+        TRY(cut(self, at));
         if (rule != COSET_RULE_PARAMS && rule != COSET_RULE_MACS) break;
         TRY(measured(self, at->graph, rule, &cost));
         if (cost <= target) break;
@@ -334,8 +369,17 @@ static coset_status follow_with(turn *self, int variant, coset_rule rule, double
         }
         budget -= cost - target;
     }
+    if (at->graph != NULL) TRY(refit_layers(self, at));
 done:
     return status;
+}
+
+/* The variant's paths are scaled once for all that is tried with them. */
+static coset_status need_probes(turn *self, int variant)
+{
+    if (self->probed) return COSET_OK;
+    self->probed = true;
+    return turn_probe(self, variant);
 }
 
 coset_status turn_follow(turn *self, coset_rule rule, double value, trial *best)
@@ -345,8 +389,11 @@ coset_status turn_follow(turn *self, coset_rule rule, double value, trial *best)
     trial other = {.plan = NULL};
     *best = other;
     TRY(follow_with(self, 0, rule, value, best));
-    /* Variants can be compared where all keep the same share. */
+    /* Variants can be compared where all keep the same share; under RATIO errors do not matter for the widths. */
     for (int v = 1; v < self->step->n_variants && rule != COSET_RULE_EPS; v++) {
+        bool probed = v == self->step->method->probed;
+        if (probed && rule == COSET_RULE_RATIO) continue;
+        if (probed) TRY(need_probes(self, v));
         TRY(follow_with(self, v, rule, value, &other));
         if (other.graph != NULL && other.reached >= best->reached && other.rel_l2 < best->rel_l2) {
             trial swap = *best;

@@ -14,6 +14,7 @@ typedef struct turn {
     method_call *calls;       /* [step->n_variants] */
     search **paths;           /* [step->n_variants] */
     const coset_plan *before; /* what turns before did to the original's units; NULL: nothing */
+    bool probed;              /* the paths of the method's probed variant have been scaled */
     bool masked; /* a turn before set weights to zero, which must stay zero: nothing is refitted */
 } turn;
 
@@ -29,6 +30,9 @@ typedef struct trial {
     coset_plan *plan;
     coset_plan *whole; /* it and all before it, for the original; NULL: nothing was before */
     coset_graph *graph;
+    coset_graph
+        *unfitted; /* before its layers were refitted; NULL: they were not, or to no avail */
+    double ridge;  /* of the refit */
     bool reached;
     int variant;
     double rel_l2; /* from the original on held-out rows after recovery; NaN without data */
@@ -40,10 +44,15 @@ typedef struct trial {
 } trial;
 
 void trial_free(coset_ctx *ctx, trial *self);
+/* Says how far the model is from the original after a stage that began at `start` (report_clock). */
+void trial_add_stage(trial *self, const char *name, double rel_l2, double start);
 
 /* Follows a rule (not MAX_DROP) with the best of the method's variants. PARAMS and MACS are shares of the
  * original model. best->reached tells whether the rule was met. Freed with trial_free, also after a failure. */
 COSET_MUST_USE coset_status turn_follow(turn *self, coset_rule rule, double value, trial *best);
+/* Lifts of all lumpings of a plan for the turn's subject, bypasses excepted: replaces lift and shift.
+ * Errors: those of group_sites_lift. */
+COSET_MUST_USE coset_status turn_lift(const turn *self, coset_plan *plan);
 /* Applies at->plan and recovers what that cost. */
 COSET_MUST_USE coset_status turn_carry_out(turn *self, trial *at);
 

@@ -89,6 +89,16 @@ void path_heights_from_tree(path *self, double noise)
     }
 }
 
+void path_scale(path *self, double factor)
+{
+    for (int64_t k = 0; k <= self->n; k++) {
+        self->height[k] *= sqrt(factor);
+        if (self->error != NULL) self->error[k] *= factor;
+    }
+    for (int c = 0; c < 3; c++)
+        if (self->choice[c] != NULL) path_scale(self->choice[c], factor);
+}
+
 void path_smooth(path *self)
 {
     self->height[self->n] = 0;

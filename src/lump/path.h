@@ -52,6 +52,8 @@ COSET_MUST_USE coset_status path_canonicalise(coset_ctx *ctx, path *self, unit_f
 /* Heights of a merge tree: height[k] of the merge that leaves k units. Heights up to `noise` count as
  * 0: canonical forms are equal only up to the rounding of stored weights. */
 void path_heights_from_tree(path *self, double noise);
+/* Multiplies the errors, which are squares, by a factor > 0 and the heights by its root; those of choices, too. */
+void path_scale(path *self, double factor);
 /* Makes heights and errors monotone where rounding broke it. */
 void path_smooth(path *self);
 

@@ -85,6 +85,7 @@ typedef struct coset_method {
      * smallest held-out error is kept; 0 and 1: there is one. Their names: */
     const char *const *variants;
     int n_variants;
+    int probed; /* the variant whose paths are scaled by what probes measure (api/probe.h); 0: none */
     /* Whether the plan of a variant can differ from those of the variants before it; NULL: always. */
     bool (*is_new)(const method_call *call, const coset_plan *plan);
 

@@ -52,6 +52,11 @@ void search_free(coset_ctx *ctx, search *self)
     ctx_free(ctx, self);
 }
 
+path *search_path(search *self, int64_t group)
+{
+    return self->paths[group];
+}
+
 static cut_space space_of(const search *self)
 {
     return (cut_space){.n = self->n,

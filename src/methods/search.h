@@ -23,6 +23,10 @@ typedef struct search search;
 COSET_MUST_USE coset_status search_new(const search_request *request, search **search_out);
 void search_free(coset_ctx *ctx, search *self);
 
+/* The path of a group, which the caller may scale (path_scale); NULL: the group is left alone, or its path depends on
+ * cuts before it. Lent. */
+path *search_path(search *self, int64_t group);
+
 /* Fills an empty plan for a rule (not MAX_DROP).
  *   value   EPS: height; RATIO: share of units
  *   budget  PARAMS, MACS: cost that may not be exceeded

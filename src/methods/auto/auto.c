@@ -1,6 +1,7 @@
 /* auto: per group the better of merge and select at the width that the cut rule chooses; and, where
- * there is data, the same with bypasses, select everywhere and merge everywhere, of which the best on held-out
- * rows is kept: what the estimates do not see is how errors of different groups meet and what recovery mends.
+ * there is data, select everywhere, merge everywhere, the mix under measured errors, and the mix with bypasses, of
+ * which the best on held-out rows is kept: what the estimates do not see is how errors of different groups and places
+ * meet, and what recovery mends.
  * Without data afde stands in: it was measured far ahead of all (docs/choosing-a-method.md).
  * Source: ours (METHODS.md section 5). */
 #include <math.h>
@@ -10,9 +11,9 @@
 
 enum { RIDGE };
 enum { N_CHOICES = 3 };
-enum { MIX, SELECT, MERGE, BYPASS, N_VARIANTS };
+enum { MIX, SELECT, MERGE, PROBED, BYPASS, N_VARIANTS };
 
-static const char *const variants[N_VARIANTS] = {"mix", "select", "merge", "bypass"};
+static const char *const variants[N_VARIANTS] = {"mix", "select", "merge", "probed", "bypass"};
 
 static const method_param params[] = {
     {"ridge", PARAM_NUMBER, NULL, "0.001", 0, 1, "as --select.ridge", "ours"},
@@ -77,14 +78,15 @@ const coset_method method_auto = {
     .help =
         "Builds the paths of merge and of select for every group and takes, at the width that the\n"
         "rule chooses, the one with the smaller estimated output error. With data, this mix, the mix\n"
-        "of these and bypasses (linearity), select everywhere and merge everywhere are carried out and\n"
-        "the best on held-out rows is kept. Without data afde stands in: estimates from weights alone\n"
-        "do not tell them apart.",
+        "with errors measured group by group, the mix of these and bypasses (linearity), select\n"
+        "everywhere and merge everywhere are carried out and the best on held-out rows is kept.\n"
+        "Without data afde stands in: estimates from weights alone do not tell them apart.",
     .without_data = "afde",
     .params = params,
     .n_params = sizeof params / sizeof *params,
     .variants = variants,
     .n_variants = N_VARIANTS,
+    .probed = PROBED,
     .is_new = is_new,
     .configure = configure,
     .path = auto_path,
