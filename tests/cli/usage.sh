@@ -24,7 +24,7 @@ done
 expect 0 compress --help
 says out --method --structured --eps --ratio --params --macs --max-drop --recover --round-to --only --ignore --plan-out --plan \
     --report --calib --calib-samples --seed -j --dry-run --json -q -v --force --data --test --target --layout --scale --mean \
-    --std --resize --fit --pad-value --channels --standardise --test-share afde expressiveness magnitude wanda flap \
+    --std --resize --fit --pad-value --channels --standardise --test-share afde linearity expressiveness magnitude wanda flap \
     geometric-median random merge select auto
 expect 0 eval --help
 says out --data --against --json
@@ -68,6 +68,9 @@ refused 2 "--max-drop takes one value" compress mlp.onnx -o small.onnx --method 
 refused 2 "--select.ridge is not a setting of method afde+merge" compress mlp.onnx -o small.onnx --method afde+merge \
     --select.ridge 0.1
 refused 2 "saves no MACs" compress mlp.onnx -o small.onnx --method magnitude+afde --macs 50%
+refused 2 "method linearity, with these settings, needs data (--data)" compress mlp.onnx -o small.onnx --method linearity
+refused 2 "--linearity.low 1 is above --linearity.high 0" compress mlp.onnx -o small.onnx --method linearity \
+    --linearity.mode provable --linearity.low 1 --linearity.high 0
 refused 2 "method wanda needs data (--data), or inputs drawn at random" compress mlp.onnx -o small.onnx \
     --method afde+wanda
 refused 2 "--calib must be one of data|random" compress mlp.onnx -o small.onnx --calib noise
