@@ -258,7 +258,8 @@ static coset_status cut_node(void *user, int32_t id, const fact *now)
                        .now = now,
                        .keep_in = keeps,
                        .keep_out = keeps + node->n_inputs,
-                       .graph = self->out};
+                       .graph = self->out,
+                       .labels = self->groups->labels};
         TRY(node->op->cut(&call));
     }
     for (int32_t i = 0; i < node->n_outputs && cut; i++) {
@@ -292,8 +293,8 @@ static coset_status check_node(void *user, int32_t id, const fact *out)
             if (keep.index[a] != NULL) wanted.dims[a] = keep.count[a];
         for (int a = 0; a < TENSOR_MAX_RANK; a++) ctx_free(self->ctx, (void *)keep.index[a]);
         keep = (axis_keep){{NULL}, {0}};
-        bool fits = !cut || wanted.rank == out[i].shape.rank;
-        for (int a = 0; fits && cut && a < wanted.rank; a++)
+        bool fits = wanted.rank == out[i].shape.rank || wanted.rank < 0;
+        for (int a = 0; fits && a < wanted.rank; a++)
             fits = out[i].shape.dims[a] < 0 || wanted.dims[a] < 0 ||
                    out[i].shape.dims[a] == wanted.dims[a];
         if (!fits) {
