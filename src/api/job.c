@@ -7,6 +7,7 @@
 
 #include "base/rng.h"
 #include "graph/prepare.h"
+#include "lump/rounding.h"
 
 void job_free(job *self)
 {
@@ -21,6 +22,7 @@ void job_free(job *self)
     for (int64_t g = 0; self->refused != NULL && g < self->groups->n; g++)
         ctx_free(ctx, self->refused[g]);
     ctx_free(ctx, self->refused);
+    ctx_free(ctx, self->steps);
     ctx_free(ctx, self->allowed);
     ctx_free(ctx, self->allowed_weights);
     groups_free(ctx, self->groups);
@@ -36,7 +38,7 @@ static coset_status check_options(coset_ctx *ctx, const coset_compress_options *
     double value = options->value;
     if (options->calib_samples < 1)
         return ctx_fail(ctx, COSET_EARGUMENT, "--calib-samples must be at least 1");
-    if (options->round_to < 0)
+    if (options->round_to < COSET_ROUND_AUTO)
         return ctx_fail(ctx, COSET_EARGUMENT, "--round-to must be at least 1");
     if (options->plan_in != NULL) return COSET_OK;
     if (options->rule == COSET_RULE_EPS && !(value >= 0 && isfinite(value)))
@@ -242,6 +244,8 @@ coset_status job_prepare(job *self)
     TRY(graph_infer(ctx, self->graph, NULL, &self->facts));
     TRY(groups_find(ctx, self->graph, self->facts, &self->groups));
     TRY(cost_model_new(ctx, self->graph, self->facts, self->groups, &self->cost));
+    TRY(ctx_alloc(ctx, self->groups->n, sizeof *self->steps, &self->steps));
+    rounding_steps(self->graph, self->groups, self->options->round_to, self->steps);
     TRY(read_filters(self));
     TRY(collect_stats(self));
     for (int v = 0; v < self->n_variants; v++) {

@@ -24,6 +24,7 @@ typedef struct job {
     cost_model *cost;
     calibration *stats;
     recovery_targets *targets; /* NULL until a trial first needs them */
+    int64_t *steps;            /* [groups] widths are multiples of this */
     bool *allowed, *allowed_weights;
     char **refused; /* [groups] why a cuttable group may not be cut; NULL */
     bool lift, reconstruct, batchnorm;

@@ -315,7 +315,7 @@ coset_status job_follow(job *self, outcome *best)
         search_request request = {.method = self->method,
                                   .call = &self->calls[v],
                                   .cost = self->cost,
-                                  .round_to = options->round_to,
+                                  .steps = self->steps,
                                   .allowed = self->allowed,
                                   .allowed_weights = self->allowed_weights};
         TRY(search_new(&request, &self->paths[v]));

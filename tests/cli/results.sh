@@ -57,6 +57,10 @@ expect 0 compress mlp.onnx -o again.onnx --plan p.json --data table.csv --report
 says r.html "<svg" "</html>" "fc0"
 cmp -s small.onnx again.onnx || fail "a plan gives another model than the run that wrote it"
 
+# Layers of fewer than 8 units stay whole.
+expect 0 compress mlp.onnx -o auto.onnx --ratio 50% --round-to auto --json
+says out '"kept": 6' '"kept": 5'
+
 # A dry run writes no model.
 expect 0 compress mlp.onnx --dry-run --params 60% --json
 valid out "${always[@]}" compressed.params
