@@ -88,7 +88,7 @@ static coset_status embedding_labels(op_labels *call, int axis)
 {
     const shape *table = &call->in[0].shape, *out = &call->out[0].shape;
     int64_t dims[TENSOR_MAX_RANK], first = 0;
-    if (axis != 0 || table->rank != 2)
+    if (axis != 0 || table->rank != 2 || !shape_known(table))
         return labels_freeze_all(call, "it is gathered from a constant that is no table of rows");
     int64_t width = table->dims[1];
     labels_freeze(call, &call->labels[1], "it is used as an index");
