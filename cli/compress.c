@@ -127,8 +127,7 @@ static int choose_rounding(compress_flags *flags)
     const char *text = flags->round_to;
     if (text == NULL) return 0;
     if (strcmp(text, "auto") == 0) {
-        flags->options.round_to =
-            8; /* floats in a vector of the processors that most models meet */
+        flags->options.round_to = COSET_ROUND_AUTO;
         return 0;
     }
     long value = strtol(text, &end, 10);
@@ -287,7 +286,7 @@ static int run(int argc, char **argv)
         {"--recover", "R",
          "none, or a list of lift,reconstruct,batchnorm (with data the first two)", OPTION_TEXT,
          &to->recover, 0, 0, NULL, NULL},
-        {"--round-to", "N", "widths become multiples of N; auto: 8 (default 1)", OPTION_TEXT,
+        {"--round-to", "N", "widths become multiples of N; auto: 8 or 16 (default 1)", OPTION_TEXT,
          &flags.round_to, 0, 0, NULL, NULL},
         {"--only", "RE", "only groups whose producing nodes match", OPTION_TEXT, &to->only, 0, 0,
          NULL, NULL},

@@ -35,6 +35,10 @@ typedef struct coset_setting {
     const char *name, *value;
 } coset_setting;
 
+/* Multiples that runtimes compute at once: 16 of the 32 or more channels of a convolution, 8 of other
+ * units. */
+#define COSET_ROUND_AUTO (-1)
+
 typedef struct coset_compress_options {
     const char *method; /* name from coset_method_name, or several, "a+b": run in turn, each on what
                            the one before gave, recovered */
@@ -42,7 +46,8 @@ typedef struct coset_compress_options {
     double value;        /* of the rule; for several methods that of the last, see `values` */
     const char *recover; /* "none" or a comma list of lift, reconstruct, batchnorm; NULL:
                             lift,reconstruct where there is data, else none */
-    int64_t round_to;    /* widths become multiples of this (never over the original); 0, 1: any */
+    int64_t round_to;    /* widths become multiples of this (never over the original); 0, 1: any;
+                            or COSET_ROUND_AUTO */
     const char *only, *ignore; /* POSIX extended regular expressions against the names of a group's
                                   producing nodes (without a name: of its output); NULL: no
                                   restriction */

@@ -23,7 +23,7 @@ static coset_status check_options(coset_ctx *ctx, const coset_compress_options *
 {
     if (options->calib_samples < 1)
         return ctx_fail(ctx, COSET_EARGUMENT, "--calib-samples must be at least 1");
-    if (options->round_to < 0)
+    if (options->round_to < COSET_ROUND_AUTO)
         return ctx_fail(ctx, COSET_EARGUMENT, "--round-to must be at least 1");
     return COSET_OK;
 }

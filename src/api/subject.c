@@ -2,6 +2,8 @@
 
 #include <regex.h>
 
+#include "lump/rounding.h"
+
 void subject_close(coset_ctx *ctx, subject *self)
 {
     calibration_free(ctx, self->stats);
@@ -10,6 +12,7 @@ void subject_close(coset_ctx *ctx, subject *self)
     for (int64_t g = 0; self->refused != NULL && g < self->groups->n; g++)
         ctx_free(ctx, self->refused[g]);
     ctx_free(ctx, self->refused);
+    ctx_free(ctx, self->steps);
     ctx_free(ctx, self->allowed);
     ctx_free(ctx, self->allowed_weights);
     groups_free(ctx, self->groups);
@@ -112,6 +115,8 @@ coset_status subject_open(coset_ctx *ctx, const coset_graph *graph,
     TRY(graph_infer(ctx, graph, NULL, &self->facts));
     TRY(groups_find(ctx, graph, self->facts, &self->groups));
     TRY(cost_model_new(ctx, graph, self->facts, self->groups, &self->cost));
+    TRY(ctx_alloc(ctx, self->groups->n, sizeof *self->steps, &self->steps));
+    rounding_steps(graph, self->groups, options->round_to, self->steps);
     TRY(read_filters(ctx, options, self));
     if (samples->drawn != NULL)
         TRY(calibration_collect(ctx, graph, self->facts, self->groups, samples->drawn,

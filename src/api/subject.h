@@ -24,6 +24,7 @@ typedef struct subject {
     cost_model *cost;
     calibration *stats;    /* on the data, for lifts and for methods; NULL: not collected */
     calibration *drawn;    /* on random inputs, for methods; NULL: they take stats */
+    int64_t *steps;        /* [groups->n] widths are multiples of this */
     bool *allowed;         /* [groups->n] may be cut */
     bool *allowed_weights; /* [n_contractions] may be masked */
     char **refused;        /* [groups->n] why a cuttable group may not be cut; NULL */

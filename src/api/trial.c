@@ -54,7 +54,7 @@ static coset_status open_searches(turn *self)
         search_request request = {.method = of->method,
                                   .call = &self->calls[v],
                                   .cost = on->cost,
-                                  .round_to = self->job->options->round_to,
+                                  .steps = on->steps,
                                   .allowed = on->allowed,
                                   .allowed_weights = on->allowed_weights};
         TRY(search_new(&request, &self->paths[v]));

@@ -316,6 +316,8 @@ coset_status labels_contract(op_labels *call, int x, int x_axis, int w, int w_in
     bool elsewhere = false;
     for (int a = 0; a < labels->rank; a++)
         elsewhere = elsewhere || (a != x_axis && labels->dims[a] > 1);
+    if (!shape_known(&call->in[w].shape))
+        return labels_freeze_all(call, "the shape of a weight is unknown");
     for (int i = 0; i < call->at.n_in; i++)
         if (i != w && call->at.node->inputs[i] == call->at.node->inputs[w])
             return labels_freeze_all(call, "a contraction reads its weight twice");

@@ -256,6 +256,7 @@ static coset_status run_node(label_set *set, int32_t id)
                       .labels = labels,
                       .result = labels + n_in,
                       .set = set};
+    bool arithmetic = false;
     set->node = id;
     bool fixed = node->n_captures == 0;
     for (int32_t i = 0; i < n_in; i++)
@@ -267,6 +268,7 @@ static coset_status run_node(label_set *set, int32_t id)
     for (int32_t i = 0; i < n_in; i++)
         if (node->inputs[i] >= 0 && labels[i].rank < 0 && n_out > 0 && facts[n_in].shape.rank >= 0)
             TRY(labels_make(set, facts[n_in].shape.rank, NULL, LABEL_FROZEN, &labels[i]));
+    TRY(sizes_pass(&call, &arithmetic));
     if (!all_constant(&call)) {
         TRY(apply_rule(&call));
     } else {
@@ -275,8 +277,14 @@ static coset_status run_node(label_set *set, int32_t id)
                 TRY(labels_make(set, facts[n_in + i].shape.rank, NULL, LABEL_NONE,
                                 &labels[n_in + i]));
     }
-    for (int32_t i = 0; i < node->n_captures; i++)
+    for (int32_t i = 0; i < n_in && !arithmetic; i++)
+        if (node->inputs[i] >= 0)
+            TRY(sizes_freeze(set, node->inputs[i], i < SETTLED_INPUTS ? call.settled[i] : 0,
+                             "the number of its units goes into a computation"));
+    for (int32_t i = 0; i < node->n_captures; i++) {
         labels_freeze(&call, &set->of_value[node->captures[i]], "a subgraph reads it");
+        TRY(sizes_freeze(set, node->captures[i], 0, "a subgraph reads the number of its units"));
+    }
     for (int32_t i = 0; i < n_out; i++)
         if (node->outputs[i] >= 0 && graph_fact(set->facts, node->outputs[i])->constant == NULL &&
             set->graph->values[node->outputs[i]].constant == NULL)
@@ -313,14 +321,19 @@ done:
     return status;
 }
 
-static void freeze_outputs(label_set *set)
+static coset_status freeze_outputs(label_set *set)
 {
+    coset_status status = COSET_OK;
     for (int64_t i = 0; i < set->graph->n_outputs; i++) {
         const label_array *labels = &set->of_value[set->graph->outputs[i]];
         if (labels->rank < 0) continue;
         for (int64_t e = 0, n = label_elements(labels); e < n; e++)
             freeze_id(set, labels->ids[e], "it is a graph output");
+        TRY(sizes_freeze(set, set->graph->outputs[i], 0,
+                         "the number of its units is a graph output"));
     }
+done:
+    return status;
 }
 
 /* Replaces ids by their roots, once everything is united, and drops axes along which the roots are the
@@ -381,10 +394,11 @@ coset_status labels_run(coset_ctx *ctx, const coset_graph *graph, const graph_fa
     TRY(labels_fresh(set, LABEL_FIRST, &first));
     TRY(ctx_alloc(ctx, graph->n_values, sizeof *set->of_value, &set->of_value));
     TRY(ctx_alloc(ctx, graph->n_values, sizeof *set->fixed, &set->fixed));
+    TRY(ctx_alloc(ctx, graph->n_values, sizeof *set->sizes, &set->sizes));
     for (int64_t v = 0; v < graph->n_values; v++) set->fixed[v] = graph->values[v].constant != NULL;
     TRY(seed_values(set));
     for (int64_t n = 0; n < graph->n_nodes; n++) TRY(run_node(set, (int32_t)n));
-    freeze_outputs(set);
+    TRY(freeze_outputs(set));
     TRY(tie_shared_weights(set));
     TRY(finish_values(set));
     for (int64_t s = 0; s < set->n_slots; s++)
@@ -406,6 +420,8 @@ void labels_free(label_set *set)
     ctx_free(ctx, set->reason);
     ctx_free(ctx, set->of_value);
     ctx_free(ctx, set->fixed);
+    ctx_free(ctx, set->sizes);
+    ctx_free(ctx, set->sources);
     ctx_free(ctx, set->slots);
     ctx_free(ctx, set->moves);
     arena_free(ctx, &set->arena);

@@ -38,6 +38,8 @@ typedef struct label_slot {
 
 typedef struct label_set label_set;
 
+enum { SETTLED_INPUTS = 8 }; /* inputs whose entries labels_size can be asked about */
+
 typedef struct op_labels {
     op_node at;
     int32_t node_id;
@@ -45,6 +47,7 @@ typedef struct op_labels {
     const label_array *labels; /* [n_in]; constants: rank of the value, all LABEL_NONE */
     label_array *result;       /* [n_out] to fill; rank -1 on entry */
     label_set *set;
+    uint64_t settled[SETTLED_INPUTS]; /* for labels_size */
 } op_labels;
 
 /* ---- for operators' label rules ---- */
@@ -90,6 +93,22 @@ COSET_MUST_USE coset_status labels_pick(op_labels *call, int output, int axis, c
 /* True if the value of an input is the same for every input of the model, whatever its shape: it is
  * stored in the file or computed from what is. */
 bool labels_fixed(const op_labels *call, int input);
+/* What a cut makes of a number that the model computes from shapes. */
+typedef enum size_course {
+    SIZE_STAYS,   /* nothing */
+    SIZE_FOLLOWS, /* what is left of the axis of units whose size it is */
+    SIZE_CHANGES  /* something else: it is computed from how many units the data have */
+} size_course;
+
+/* Asks about one of the first 64 entries of an input that is a list of sizes, as the size of axis `axis` of
+ * output 0, whose labels are there. The rule sees to it that an entry that changes is replaced, or freezes
+ * its units. Entries that depend on how many units there are and that no rule asks about, and those that
+ * depend on other units than the data's, freeze those units: the entry stays. */
+size_course labels_size(op_labels *call, int input, int64_t entry, int axis);
+/* True if an entry of a list is stored in the file, or computed from what is. */
+bool size_is_stored(const label_set *set, int32_t value, int64_t entry);
+/* The value whose axis *axis_out has the size that an entry of a list is; -1: it is not known to be one. */
+int32_t size_axis(const label_set *set, int32_t value, int64_t entry, int *axis_out);
 /* Reshape family: same elements, same order, from shape in[0] to out[0]; materialises only the axes
  * that are joined or split. */
 COSET_MUST_USE coset_status labels_reshape(op_labels *call);
@@ -116,6 +135,7 @@ typedef struct op_cut {
     const axis_keep *keep_in;  /* [n_in] */
     const axis_keep *keep_out; /* [n_out] */
     coset_graph *graph;        /* the graph being rewritten: attributes and inputs may change */
+    const label_set *labels;   /* of the graph before the cut, as is `at` */
 } op_cut;
 
 /* Replaces an input with constant integers (a private copy of the constant is made where other nodes

@@ -4,7 +4,8 @@
 
 #include "graph/labels.h"
 
-typedef struct label_move label_move; /* label_order.c */
+typedef struct label_move label_move;   /* label_order.c */
+typedef struct size_source size_source; /* label_sizes.c */
 
 struct label_set {
     coset_ctx *ctx;
@@ -21,7 +22,10 @@ struct label_set {
     int64_t n_slots, slots_capacity;
     label_move *moves; /* of nodes that change the order of a unit's indices */
     int64_t n_moves, moves_capacity;
-    bool *fixed;  /* [n_values] stored, or computed from what is stored */
+    bool *fixed;     /* [n_values] stored, or computed from what is stored */
+    int32_t **sizes; /* [n_values] of shape arithmetic: where every element comes from; else NULL */
+    size_source *sources;
+    int64_t n_sources, sources_capacity;
     int32_t node; /* being processed; -1 outside */
 };
 
@@ -39,5 +43,12 @@ COSET_MUST_USE coset_status label_note_move(label_set *set, const op_call *run, 
 /* The same for a result whose element e is element from[e] of the one array `in` (-1: of none). */
 COSET_MUST_USE coset_status label_note_pick(label_set *set, const label_array *in,
                                             const label_array *result, const int64_t *from);
+
+/* Where the elements of a node's output come from, if it is arithmetic with shapes. *passed_out false: it
+ * is not. */
+COSET_MUST_USE coset_status sizes_pass(op_labels *call, bool *passed_out);
+/* Freezes all units on which elements of a value depend, other than those of `settled` (a bit each). */
+COSET_MUST_USE coset_status sizes_freeze(label_set *set, int32_t value, uint64_t settled,
+                                         const char *reason);
 
 #endif

@@ -1,9 +1,8 @@
 /* Applies a plan to a graph. */
-#include <math.h>
 #include <string.h>
 
 #include "lump/apply.h"
-#include "lump/axis.h"
+#include "lump/weight.h"
 
 typedef struct applier {
     coset_ctx *ctx;
@@ -15,61 +14,18 @@ typedef struct applier {
     axis_map *maps; /* [n_slots] */
     double *
         *shifts; /* [n_contractions] what the lumpings' shifts add to its outputs; NULL: nothing */
-    int64_t *shift_size;
 } applier;
 
 /* ---- new constants ---- */
 
-static coset_status finish(applier *self, const tensor *old, int axis_a, int64_t size_a, int axis_b,
-                           int64_t size_b, const double *values, tensor **tensor_out)
-{
-    shape dims = old->shape;
-    if (axis_a >= 0) dims.dims[axis_a] = size_a;
-    if (axis_b >= 0) dims.dims[axis_b] = size_b;
-    return tensor_from_f64(self->ctx, old->dtype, &dims, values, tensor_out);
-}
-
-/* W' = R W L, and what the shifts of the input units add to the outputs. */
 static coset_status new_weight(applier *self, int64_t index, tensor **tensor_out)
 {
-    coset_status status = COSET_OK;
     const contraction *at = &self->groups->contractions[index];
-    const tensor *old = self->graph->values[at->weight].constant;
-    int out_axis = self->groups->slots[at->out_slot].axis;
-    int in_axis = self->groups->slots[at->in_slot].axis;
     const axis_map *out_map = &self->maps[at->out_slot], *in_map = &self->maps[at->in_slot];
-    axis_block reduced = {0}, lifted = {0};
-    double *sums = NULL;
     *tensor_out = NULL;
-    if (out_map->identity && in_map->identity) goto done;
-    TRY(axis_reduce(self->ctx, out_map, old, out_axis, false, &reduced));
-    shape dims = old->shape;
-    dims.dims[out_axis] = out_map->new_size;
-    reduced.outer = shape_product(&dims, 0, in_axis);
-    reduced.size = in_map->size;
-    reduced.inner = shape_product(&dims, in_axis + 1, dims.rank);
-    TRY(ctx_alloc(self->ctx, reduced.outer * reduced.inner, sizeof *sums, &sums));
-    if (axis_shift(in_map, &reduced, sums)) {
-        /* Sum what is left besides the output axis: the taps. */
-        int64_t width = out_map->new_size, total = reduced.outer * reduced.inner;
-        double *shift = NULL;
-        TRY(ctx_alloc(self->ctx, width, sizeof *shift, &shift));
-        self->shifts[index] = shift;
-        self->shift_size[index] = width;
-        int64_t below = 1;
-        for (int a = out_axis + 1; a < dims.rank; a++)
-            if (a != in_axis) below *= dims.dims[a];
-        for (int64_t i = 0; i < total; i++)
-            shift[i / below % width] += at->scale * at->tap_share * sums[i];
-    }
-    TRY(axis_lift(self->ctx, in_map, &reduced, &lifted));
-    TRY(finish(self, old, out_axis, out_map->new_size, in_axis, in_map->new_size, lifted.values,
-               tensor_out));
-done:
-    ctx_free(self->ctx, reduced.values);
-    ctx_free(self->ctx, lifted.values);
-    ctx_free(self->ctx, sums);
-    return status;
+    if (out_map->identity && in_map->identity) return COSET_OK;
+    return weight_cut(self->ctx, self->graph, at, out_map, in_map, tensor_out,
+                      &self->shifts[index]);
 }
 
 /* A bias without a slot: only a shift can change it. */
@@ -89,6 +45,7 @@ static coset_status new_vector(applier *self, int32_t slot_id, tensor **tensor_o
     const tensor *old = self->graph->values[slot->value].constant;
     const axis_map *map = &self->maps[slot_id];
     axis_block block = {0};
+    shape dims = old->shape;
     *tensor_out = NULL;
     int32_t index = self->groups->contraction_of[slot_id];
     const double *shift = index >= 0 ? self->shifts[index] : NULL;
@@ -96,7 +53,8 @@ static coset_status new_vector(applier *self, int32_t slot_id, tensor **tensor_o
     if (map->identity && shift == NULL) goto done;
     TRY(axis_reduce(self->ctx, map, old, slot->axis, slot->role != SLOT_ADD, &block));
     for (int64_t i = 0; shift != NULL && i < block.size; i++) block.values[i] += shift[i] / scale;
-    TRY(finish(self, old, slot->axis, map->new_size, -1, 0, block.values, tensor_out));
+    dims.dims[slot->axis] = map->new_size;
+    TRY(tensor_from_f64(self->ctx, old->dtype, &dims, block.values, tensor_out));
 done:
     ctx_free(self->ctx, block.values);
     return status;
@@ -139,9 +97,10 @@ done:
 static coset_status add_bias(applier *self, int64_t index)
 {
     const contraction *at = &self->groups->contractions[index];
+    int64_t width = self->maps[at->out_slot].new_size;
     const label_array *labels = labels_of(self->groups->labels, at->output);
     return graph_insert_bias(self->ctx, self->out, at->output, labels->rank, at->output_axis,
-                             self->shifts[index], self->shift_size[index],
+                             self->shifts[index], width,
                              self->graph->values[at->weight].constant->dtype);
 }
 
@@ -207,7 +166,8 @@ static coset_status cut_node(void *user, int32_t id, const fact *now)
                        .now = now,
                        .keep_in = keeps,
                        .keep_out = keeps + node->n_inputs,
-                       .graph = self->out};
+                       .graph = self->out,
+                       .labels = self->groups->labels};
         TRY(node->op->cut(&call));
     }
     for (int32_t i = 0; i < node->n_outputs && cut; i++) {
@@ -241,8 +201,8 @@ static coset_status check_node(void *user, int32_t id, const fact *out)
             if (keep.index[a] != NULL) wanted.dims[a] = keep.count[a];
         for (int a = 0; a < TENSOR_MAX_RANK; a++) ctx_free(self->ctx, (void *)keep.index[a]);
         keep = (axis_keep){{NULL}, {0}};
-        bool fits = !cut || wanted.rank == out[i].shape.rank;
-        for (int a = 0; fits && cut && a < wanted.rank; a++)
+        bool fits = wanted.rank == out[i].shape.rank || wanted.rank < 0;
+        for (int a = 0; fits && a < wanted.rank; a++)
             fits = out[i].shape.dims[a] < 0 || wanted.dims[a] < 0 ||
                    out[i].shape.dims[a] == wanted.dims[a];
         if (!fits) {
@@ -346,7 +306,6 @@ coset_status plan_apply(coset_ctx *ctx, const coset_graph *graph, const graph_fa
     TRY(graph_check(ctx, self.out));
     TRY(ctx_alloc(ctx, groups->n_slots, sizeof *self.maps, &self.maps));
     TRY(ctx_alloc(ctx, groups->n_contractions, sizeof *self.shifts, &self.shifts));
-    TRY(ctx_alloc(ctx, groups->n_contractions, sizeof *self.shift_size, &self.shift_size));
     for (int64_t s = 0; s < groups->n_slots; s++)
         TRY(axis_map_new(ctx, groups, plan, (int32_t)s, &self.maps[s]));
     TRY(replace_constants(&self));
@@ -364,7 +323,6 @@ done:
         ctx_free(ctx, self.shifts[c]);
     ctx_free(ctx, self.maps);
     ctx_free(ctx, self.shifts);
-    ctx_free(ctx, self.shift_size);
     coset_graph_free(ctx, self.out);
     return status;
 }

@@ -9,9 +9,14 @@
  * where there are no more groups than this. */
 enum { REFRESH_GROUPS = 256, EXCHANGE_GROUPS = 128 };
 
+static int64_t step_of(const cut_space *self, int64_t group)
+{
+    return self->steps != NULL ? self->steps[group] : 1;
+}
+
 int64_t cut_round_up(const cut_space *self, int64_t group, int64_t width)
 {
-    int64_t n = self->units[group], step = self->round_to > 1 ? self->round_to : 1;
+    int64_t n = self->units[group], step = step_of(self, group);
     int64_t up = (width + step - 1) / step * step;
     if (up < 1) up = step;
     return up < n ? up : n;
@@ -19,7 +24,7 @@ int64_t cut_round_up(const cut_space *self, int64_t group, int64_t width)
 
 int64_t cut_round_down(const cut_space *self, int64_t group, int64_t width)
 {
-    int64_t step = self->round_to > 1 ? self->round_to : 1;
+    int64_t step = step_of(self, group);
     if (width >= self->units[group]) return self->units[group];
     int64_t down = width / step * step;
     return down >= 1 ? down : cut_round_up(self, group, 1);

@@ -18,7 +18,7 @@ typedef struct cut_space {
     const int64_t *units;     /* [n] */
     const path *const *paths; /* [n] NULL: the group stays whole */
     const cost_model *cost;
-    int64_t round_to; /* widths are multiples of this, or the group's own; 1: any */
+    const int64_t *steps; /* [n] widths are multiples of this, or the group's own; NULL: any */
     cut_allocation allocation;
 } cut_space;
 

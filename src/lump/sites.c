@@ -90,6 +90,69 @@ done:
     return status;
 }
 
+int64_t constant_entries(const coset_graph *graph, const graph_groups *groups,
+                         const group_slot *member)
+{
+    const label_slot *slot = &groups->slots[member->slot];
+    const tensor *data = graph->values[slot->value].constant;
+    if ((member->role != SLOT_ADD && member->role != SLOT_SCALE) || data == NULL) return 0;
+    return member->repeats * shape_product(&data->shape, 0, slot->axis) *
+           shape_product(&data->shape, slot->axis + 1, data->shape.rank);
+}
+
+void constant_rows(const coset_graph *graph, const graph_groups *groups, const group_slot *member,
+                   int64_t n, int64_t width, double *rows)
+{
+    const label_slot *slot = &groups->slots[member->slot];
+    const tensor *data = graph->values[slot->value].constant;
+    int64_t inner = shape_product(&data->shape, slot->axis + 1, data->shape.rank);
+    int64_t cells = inner * shape_product(&data->shape, 0, slot->axis);
+    int32_t c = groups->contraction_of[member->slot];
+    double scale = c >= 0 ? groups->contractions[c].bias_scale : 1;
+    for (int64_t u = 0; u < n; u++)
+        for (int64_t p = 0; p < member->repeats; p++)
+            for (int64_t e = 0; e < cells; e++) {
+                int64_t index = member->index[u * member->repeats + p];
+                int64_t at = (e / inner * slot->size + index) * inner + e % inner;
+                rows[u * width + p * cells + e] = scale * tensor_value(data, at);
+            }
+}
+
+/* Incoming weights and biases as of group_incoming, and every other parameter of the units. */
+static coset_status all_parameters(coset_ctx *ctx, const coset_graph *graph,
+                                   const graph_groups *groups, int64_t g, double **rows_out,
+                                   int64_t *width_out)
+{
+    coset_status status = COSET_OK;
+    const unit_group *group = &groups->groups[g];
+    double *incoming = NULL, *rows = NULL;
+    int64_t n_incoming = 0, width = 0, start = 0;
+    *rows_out = NULL;
+    TRY(group_incoming(ctx, graph, groups, g, &incoming, &n_incoming));
+    width = n_incoming;
+    for (int32_t s = 0; s < group->n_slots; s++)
+        if (groups->contraction_of[group->slots[s].slot] < 0)
+            width += constant_entries(graph, groups, &group->slots[s]);
+    TRY(ctx_alloc(ctx, group->n * width, sizeof *rows, &rows));
+    for (int64_t u = 0; u < group->n && n_incoming > 0; u++)
+        memcpy(rows + u * width, incoming + u * n_incoming, (size_t)n_incoming * sizeof *rows);
+    start = n_incoming;
+    for (int32_t s = 0; s < group->n_slots; s++) {
+        const group_slot *member = &group->slots[s];
+        int64_t entries = constant_entries(graph, groups, member);
+        if (groups->contraction_of[member->slot] >= 0 || entries == 0) continue;
+        constant_rows(graph, groups, member, group->n, width, rows + start);
+        start += entries;
+    }
+    *rows_out = rows;
+    *width_out = width;
+    rows = NULL;
+done:
+    ctx_free(ctx, incoming);
+    ctx_free(ctx, rows);
+    return status;
+}
+
 /* at->weight += M of one consumer. */
 static coset_status add_consumer(coset_ctx *ctx, const coset_graph *graph,
                                  const graph_groups *groups, int64_t c, const calibration *stats,
@@ -137,7 +200,7 @@ static coset_status fill_site(coset_ctx *ctx, const coset_graph *graph, const gr
         moments_covariance(known, at->covariance);
         memcpy(at->mean, known->mean, (size_t)n * sizeof *at->mean);
     } else {
-        TRY(group_incoming(ctx, graph, groups, g, &rows, &width));
+        TRY(all_parameters(ctx, graph, groups, g, &rows, &width));
         gemm_f64(ctx, false, true, n, n, width, 1, rows, width, rows, width, 0, at->covariance, n);
     }
     for (int32_t s = first; s < group->n_slots; s++) {

@@ -82,6 +82,14 @@ COSET_MUST_USE coset_status group_incoming(coset_ctx *ctx, const coset_graph *gr
                                            const graph_groups *groups, int64_t group,
                                            double **rows_out, int64_t *width_out);
 
+/* What else makes a unit what it is: the entries of one of its slots that is additive or a scale (biases,
+ * norm parameters, slopes, depthwise weights). constant_entries: how many for each unit, 0 for another slot. */
+int64_t constant_entries(const coset_graph *graph, const graph_groups *groups,
+                         const group_slot *member);
+/* Writes them to rows[u * width], u = 0 .. n - 1. */
+void constant_rows(const coset_graph *graph, const graph_groups *groups, const group_slot *member,
+                   int64_t n, int64_t width, double *rows);
+
 /* One activation value through which contractions read a group: covariance of its units there (the mean
  * over places) and the weight that errors have there: M of the contractions (calibration), or
  * without data W^T W / trace(W^T W G). */
@@ -98,7 +106,8 @@ typedef struct group_sites {
 } group_sites;
 
 /* Sites of one group. calibration NULL: from the weights alone; then h has the covariance of its
- * incoming weight rows (inputs of unit covariance).
+ * incoming weight rows (inputs of unit covariance), to which all other parameters are added: units that
+ * differ in a scale or a slope are not the same.
  * Errors: COSET_EMEMORY. Cost: n^2 q flops for q outputs of each consumer. */
 COSET_MUST_USE coset_status group_sites_new(coset_ctx *ctx, const coset_graph *graph,
                                             const graph_groups *groups, const calibration *stats,

@@ -47,11 +47,11 @@ typedef struct mask_ranking {
 
 /* A cut that a method makes by a rule of its own. */
 typedef struct method_cut {
-    const bool *allowed; /* [groups->n] */
-    coset_rule rule;     /* not MAX_DROP */
-    double value;        /* EPS: height; RATIO: share of units */
-    int64_t budget;      /* PARAMS, MACS: cost that may not be exceeded */
-    int64_t round_to;
+    const bool *allowed;  /* [groups->n] */
+    coset_rule rule;      /* not MAX_DROP */
+    double value;         /* EPS: height; RATIO: share of units */
+    int64_t budget;       /* PARAMS, MACS: cost that may not be exceeded */
+    const int64_t *steps; /* [groups->n] widths are multiples of this; NULL: any */
 } method_cut;
 
 typedef struct method_call {

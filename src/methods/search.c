@@ -63,7 +63,7 @@ static cut_space space_of(const search *self)
                        .units = self->units,
                        .paths = (const path *const *)self->paths,
                        .cost = self->request.cost,
-                       .round_to = self->request.round_to,
+                       .steps = self->request.steps,
                        .allocation = self->request.call->allocation};
 }
 
@@ -141,6 +141,7 @@ static coset_status sweep(search *self, double eps, double share, coset_plan *pl
         space.n = 1;
         space.units = &self->units[g];
         space.paths = &one;
+        if (space.steps != NULL) space.steps += g;
         if (isnan(eps))
             cut_at_ratio(&space, share, &self->widths[g]);
         else
@@ -156,10 +157,9 @@ done:
 
 static bool is_narrowest(const search *self)
 {
+    cut_space space = space_of(self);
     for (int64_t g = 0; g < self->n; g++)
-        if (self->request.allowed[g] && self->widths[g] > 1 &&
-            self->widths[g] > self->request.round_to)
-            return false;
+        if (self->request.allowed[g] && self->widths[g] > cut_round_up(&space, g, 1)) return false;
     return true;
 }
 
@@ -252,7 +252,7 @@ static coset_status cut_by_method(search *self, coset_rule rule, double value, i
                                .rule = rule,
                                .value = value,
                                .budget = budget,
-                               .round_to = request->round_to};
+                               .steps = request->steps};
     for (int64_t g = 0; g < self->n; g++) clear(self, &plan->groups[g]);
     return request->method->cut(request->call, &wanted, plan, reached_out);
 }

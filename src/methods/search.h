@@ -10,7 +10,7 @@ typedef struct search_request {
     const coset_method *method;
     const method_call *call;
     const cost_model *cost;
-    int64_t round_to;
+    const int64_t *steps;        /* [groups->n] widths are multiples of this; NULL: any */
     const bool *allowed;         /* [groups->n] may this group be cut */
     const bool *allowed_weights; /* [n_contractions] may its weights be masked */
 } search_request;

@@ -45,7 +45,11 @@ coset_status labels_channels(op_labels *call, int first, int n, const char *reas
     /* Units along another axis, all of whose channels are treated alike, need no parameter cut. */
     for (int a = 0; a < x->rank; a++) elsewhere = elsewhere || (a != 1 && x->dims[a] > 1);
     if (elsewhere && x->dims[1] == 1) goto done;
-    const int64_t channels = call->in[0].shape.dims[1];
+    /* Where the channels of x are unknown, nothing has checked the parameters against each other. */
+    const int64_t channels = call->in[first].shape.dims[0];
+    for (int i = first; i < first + n; i++)
+        if (channels < 0 || call->in[i].shape.dims[0] != channels)
+            return labels_freeze_all(call, "the number of its channels is unknown");
     label_array units;
     TRY(labels_make(call->set, 1, &channels, LABEL_NONE, &units));
     channel_units(call, channels, units.ids);

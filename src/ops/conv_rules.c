@@ -182,7 +182,7 @@ coset_status conv_labels(op_labels *call, conv_axes axes)
     const label_array *x = &call->labels[CONV_X];
     const char *why = unfit(call);
     int64_t groups = group_count(&call->at), channels = call->in[CONV_X].shape.dims[1];
-    if (why == NULL && (call->in[CONV_W].shape.rank < 3 || channels < 0))
+    if (why == NULL && (!shape_known(&call->in[CONV_W].shape) || channels < 0))
         why = "the shape of a convolution is unknown";
     if (why != NULL) return labels_freeze_all(call, why);
     if (x->dims[0] > 1) { /* samples pass one by one */

@@ -58,11 +58,26 @@ static coset_status forward(op_call *call)
     return COSET_OK;
 }
 
+/* True if the entries for axes of units are 1 whatever the model's input, or follow a cut by themselves. */
+static bool follows(op_labels *call, const array *target, const label_array *result)
+{
+    int front = result->rank - (int)target->shape.dims[0];
+    bool all = true;
+    for (int a = front; a < result->rank; a++) {
+        if (result->dims[a] <= 1) continue;
+        bool one = target->i[a - front] == 1 &&
+                   size_is_stored(call->set, call->at.node->inputs[1], a - front);
+        if (!one && labels_size(call, 1, a - front, a) != SIZE_FOLLOWS) all = false;
+    }
+    return all;
+}
+
 /* Axes of units have their size already; others are repeated, and axes come in front. */
 static coset_status labels(op_labels *call)
 {
     const label_array *in = &call->labels[0];
     const shape *from = &call->in[0].shape, *to = &call->out[0].shape;
+    const array *target = call->in[1].constant;
     label_array result = {.rank = to->rank, .ids = in->ids};
     int shift = to->rank - in->rank, widened = 0;
     bool units = false;
@@ -71,10 +86,11 @@ static coset_status labels(op_labels *call)
         units = units || result.dims[a] > 1;
         widened += a < shift || from->dims[a - shift] < 0 || from->dims[a - shift] != to->dims[a];
     }
-    /* A cut writes the shape into the file; other axes must not get theirs from this input's. */
-    if (units && widened > 0 && !labels_fixed(call, 1))
-        return labels_freeze_all(call, "the shape that it is expanded to is computed");
     call->result[0] = result;
+    if (!units || labels_fixed(call, 1)) return COSET_OK;
+    /* A cut writes the shape into the file; other axes must not get theirs from this input's. */
+    if (target == NULL || (!follows(call, target, &result) && widened > 0))
+        return labels_freeze_all(call, "the shape that it is expanded to is computed");
     return COSET_OK;
 }
 

@@ -88,7 +88,7 @@ static coset_status embedding_labels(op_labels *call, int axis)
 {
     const shape *table = &call->in[0].shape, *out = &call->out[0].shape;
     int64_t dims[TENSOR_MAX_RANK], first = 0;
-    if (axis != 0 || table->rank != 2)
+    if (axis != 0 || table->rank != 2 || !shape_known(table))
         return labels_freeze_all(call, "it is gathered from a constant that is no table of rows");
     int64_t width = table->dims[1];
     labels_freeze(call, &call->labels[1], "it is used as an index");
@@ -111,7 +111,7 @@ static coset_status labels(op_labels *call)
         labels_freeze(call, &call->labels[1], "it is used as an index");
         return pass_labels(call, axis);
     }
-    if (call->in[1].constant == NULL)
+    if (call->in[1].constant == NULL || !labels_fixed(call, 1))
         return labels_freeze_all(call, "it is gathered by computed indices");
     status = labels_by_kernel(call, 1, 1U << axis);
     if (status == COSET_OK && call->in[1].shape.rank == 0)
@@ -160,12 +160,6 @@ static coset_status cut(op_cut *call)
         changes = true;
     }
     if (!changes) return COSET_OK;
-    if (call->in[1].constant == NULL ||
-        call->graph->values[call->at.node->inputs[1]].constant == NULL) {
-        status = node_fail(ctx, call->at.node, COSET_EUNSUPPORTED,
-                           "the gathered axis is cut, but the indices are computed");
-        goto done;
-    }
     TRY(ctx_alloc_raw(ctx, shape_product(&kept, 0, kept.rank), sizeof *values, &values));
     TRY(cut_indices(call, axis, &kept, values));
     TRY(cut_set_input(call, 1, values, &kept));

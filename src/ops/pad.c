@@ -297,6 +297,19 @@ static bool pads_with_zero(const op_labels *call)
     return dtype_is_float(value->dtype) ? value->f[0] == 0 : value->i[0] == 0;
 }
 
+/* True if a cut may write the pads of all axes into the file: those of axes other than `axis` are there. */
+static bool can_be_written(op_labels *call, const pad_amounts *pads, int axis)
+{
+    bool stored = true;
+    for (int a = 0; a < call->in[0].shape.rank; a++)
+        for (int64_t e = pads->entry[a]; e >= 0 && e < 2 * pads->n; e += pads->n)
+            if (a == axis)
+                (void)labels_size(call, PADS, e, axis);
+            else
+                stored = stored && size_is_stored(call->set, call->at.node->inputs[PADS], e);
+    return stored;
+}
+
 /* Zeros along an axis of units are units that no weight makes: they may go with the units that they are
  * added to, as in the shortcuts of ResNet-20 (option A). */
 static coset_status labels(op_labels *call)
@@ -304,7 +317,7 @@ static coset_status labels(op_labels *call)
     coset_status status = COSET_OK;
     const op_node *at = &call->at;
     const shape *in = &call->in[0].shape, *out = &call->out[0].shape;
-    int axis = -1, others = 0;
+    int axis = -1;
     int64_t *index = NULL;
     pad_amounts pads;
     pad_mode mode = PAD_CONSTANT;
@@ -314,12 +327,9 @@ static coset_status labels(op_labels *call)
         return labels_freeze_all(call, "the pads are not known");
     for (int a = 0; a < in->rank; a++) {
         if (pads.before[a] == 0 && pads.after[a] == 0) continue;
-        if (call->labels[0].dims[a] <= 1)
-            others++;
-        else if (axis >= 0)
-            return labels_freeze_all(call, "it is padded along two axes of units");
-        else
-            axis = a;
+        if (call->labels[0].dims[a] <= 1) continue;
+        if (axis >= 0) return labels_freeze_all(call, "it is padded along two axes of units");
+        axis = a;
     }
     if (axis < 0) {
         call->result[0] = call->labels[0];
@@ -329,7 +339,7 @@ static coset_status labels(op_labels *call)
         return labels_freeze_all(call, "it is padded with copies of its own units");
     if (!pads_with_zero(call))
         return labels_freeze_all(call, "units that are not zero are padded to it");
-    if (others > 0 && at->opset >= PADS_ARE_INPUT && !labels_fixed(call, PADS))
+    if (at->opset >= PADS_ARE_INPUT && !can_be_written(call, &pads, axis))
         return labels_freeze_all(call, "its pads are computed for several axes");
     pad_axis along = make_axis(&pads, mode, axis, in->dims[axis]);
     TRY(ctx_alloc_raw(at->ctx, out->dims[axis], sizeof *index, &index));

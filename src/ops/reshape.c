@@ -106,85 +106,125 @@ static coset_status infer(op_infer *call)
     return target->constant != NULL ? resolve(call, target->constant, &out->shape) : COSET_OK;
 }
 
-/* True if the target tensor is in the file, so that its entries are the same for every input. */
-static bool is_stored(const op_cut *call)
+/* ---- units ---------------------------------------------------------------------------------------- */
+
+/* What a target that the model computes may be replaced with. */
+typedef struct retarget {
+    const op_node *at;
+    const label_set *labels;
+    const shape *from, *to;   /* of the whole graph */
+    unsigned cut_in, cut_out; /* bit a: axis a loses indices */
+    int64_t *target;          /* [to->rank] entries that are cut have their new values; written */
+} retarget;
+
+/* True if an entry is always the size of the same axis of the data, where the numbers say so. */
+static bool is_copied(const retarget *self, int a)
 {
-    return call->graph->values[call->at.node->inputs[1]].constant != NULL;
+    int axis = 0, value = size_axis(self->labels, self->at->node->inputs[1], a, &axis);
+    if (allows_zero(self->at) || a >= self->from->rank || (self->cut_in >> a & 1)) return false;
+    return self->from->dims[a] == self->to->dims[a] &&
+           (value != self->at->node->inputs[0] || axis == a);
 }
 
-static coset_status unsupported(const op_cut *call, const char *why)
+/* Entries that are not cut may depend on the sizes of the model's input, so they are said relative to
+ * the data; false if that is not possible. */
+static bool make_relative(const retarget *self)
 {
-    return node_fail(call->at.ctx, call->at.node, COSET_EUNSUPPORTED, "%s", why);
-}
-
-/* Which entries of a computed target are the same for every input (bit a: entry a): those that a Concat
- * takes from stored constants. Its other inputs are single dimensions, if the numbers add up so. */
-static unsigned fixed_entries(const op_cut *call, int rank)
-{
-    const coset_graph *graph = call->graph;
-    int32_t producer = graph->values[call->at.node->inputs[1]].producer;
-    if (producer < 0 || strcmp(graph->nodes[producer].op_type, "Concat") != 0) return 0;
-    const graph_node *joint = &graph->nodes[producer];
-    unsigned fixed = 0;
-    int64_t at = 0;
-    for (int32_t i = 0; i < joint->n_inputs && at < rank; i++) {
-        const tensor *stored =
-            joint->inputs[i] >= 0 ? graph->values[joint->inputs[i]].constant : NULL;
-        int64_t n = stored != NULL ? tensor_elements(stored) : 1;
-        for (int64_t e = at; stored != NULL && e < at + n && e < rank; e++) fixed |= 1U << e;
-        at += n;
-    }
-    return at == rank ? fixed : 0;
-}
-
-/* The target of a cut whose entries the model computes: entries that are not cut may depend on the
- * batch, so they are said relative to the input where possible. */
-static coset_status relative_target(const op_cut *call, int64_t *target, int rank)
-{
-    const shape *from = &call->in[0].shape, *to = &call->out[0].shape;
-    const unsigned fixed = fixed_entries(call, rank);
     int open = -1;
-    for (int a = 0; a < rank; a++)
-        if (target[a] == -1) open = a;
-    for (int a = 0; a < rank; a++) {
-        if (call->keep_out[0].index[a] != NULL || target[a] == -1 || (fixed >> a & 1)) continue;
-        bool copied = !allows_zero(&call->at) && a < from->rank && from->dims[a] == to->dims[a] &&
-                      call->keep_in[0].index[a] == NULL;
-        if (copied) {
-            target[a] = 0;
+    for (int a = 0; a < self->to->rank; a++)
+        if (self->target[a] == -1) open = a;
+    for (int a = 0; a < self->to->rank; a++) {
+        if ((self->cut_out >> a & 1) || self->target[a] == -1) continue;
+        if (size_is_stored(self->labels, self->at->node->inputs[1], a)) continue;
+        if (is_copied(self, a)) {
+            self->target[a] = 0;
         } else if (open < 0) {
-            target[a] = -1;
+            self->target[a] = -1;
             open = a;
         } else {
-            return unsupported(call, "its target shape is computed from several dimensions");
+            return false;
         }
     }
-    return COSET_OK;
+    return true;
+}
+
+static unsigned units_along(const label_array *labels)
+{
+    unsigned axes = 0;
+    for (int a = 0; a < labels->rank; a++) axes |= labels->dims[a] > 1 ? 1U << a : 0;
+    return axes;
+}
+
+/* False for entries that leave the size to the data. */
+static bool is_size(const op_node *at, int64_t entry)
+{
+    return entry > 0 || (entry == 0 && allows_zero(at));
+}
+
+/* Units pass if the target follows their cut by itself, or can be replaced. */
+static coset_status labels(op_labels *call)
+{
+    const array *target = call->in[1].constant;
+    const shape *to = &call->out[0].shape;
+    int64_t entries[TENSOR_MAX_RANK];
+    coset_status status = labels_reshape(call);
+    if (status != COSET_OK || labels_fixed(call, 1)) return status;
+    retarget change = {&call->at,
+                       call->set,
+                       &call->in[0].shape,
+                       to,
+                       units_along(&call->labels[0]),
+                       units_along(&call->result[0]),
+                       entries};
+    if (change.cut_out == 0) return COSET_OK;
+    if (target == NULL)
+        return labels_freeze_all(call, "the shape that it is reshaped to is not known");
+    bool follows = true;
+    for (int a = 0; a < to->rank; a++) {
+        entries[a] = target->i[a];
+        if (!(change.cut_out >> a & 1) || !is_size(&call->at, entries[a])) continue;
+        follows = labels_size(call, 1, a, a) == SIZE_FOLLOWS && follows;
+    }
+    if (follows || make_relative(&change)) return COSET_OK;
+    return labels_freeze_all(call, "its target shape is computed from several dimensions");
+}
+
+/* True if what the node reads in the cut graph is right there. */
+static bool is_right(const op_cut *call)
+{
+    const op_infer now = {call->at, call->now, NULL};
+    shape result;
+    if (call->now[1].constant == NULL || !shape_known(&call->now[0].shape)) return false;
+    if (resolve(&now, call->now[1].constant, &result) != COSET_OK) return false;
+    for (int a = 0; a < result.rank; a++) {
+        bool cut = call->keep_out[0].index[a] != NULL;
+        if (result.dims[a] != (cut ? call->keep_out[0].count[a] : call->out[0].shape.dims[a]))
+            return false;
+    }
+    return true;
 }
 
 static coset_status cut(op_cut *call)
 {
     const array *old = call->in[1].constant;
-    int rank = call->out[0].shape.rank;
+    const shape *to = &call->out[0].shape;
     int64_t target[TENSOR_MAX_RANK];
-    bool changes = false;
-    if (rank < 0 || old == NULL || old->shape.dims[0] != rank) {
-        for (int a = 0; a < TENSOR_MAX_RANK; a++)
-            changes = changes || call->keep_out[0].index[a] != NULL;
-        return changes ? unsupported(call, "its target shape is not known") : COSET_OK;
+    retarget change = {&call->at, call->labels, &call->in[0].shape, to, 0, 0, target};
+    if (old == NULL || to->rank < 0 || is_right(call)) return COSET_OK;
+    for (int a = 0; a < to->rank; a++) {
+        target[a] = old->i[a];
+        if (call->keep_in[0].index[a] != NULL) change.cut_in |= 1U << a;
+        if (call->keep_out[0].index[a] == NULL) continue;
+        change.cut_out |= 1U << a;
+        if (is_size(&call->at, target[a])) target[a] = call->keep_out[0].count[a];
     }
-    memcpy(target, old->i, (size_t)rank * sizeof *target);
-    for (int a = 0; a < rank; a++) {
-        if (call->keep_out[0].index[a] == NULL || target[a] == -1) continue;
-        if (target[a] == 0 && !allows_zero(&call->at)) continue;
-        target[a] = call->keep_out[0].count[a];
-        changes = true;
-    }
-    if (!changes) return COSET_OK;
-    if (!is_stored(call)) {
-        coset_status status = relative_target(call, target, rank);
-        if (status != COSET_OK) return status;
-    }
+    if (memcmp(target, old->i, (size_t)to->rank * sizeof *target) == 0) return COSET_OK;
+    bool stored = true;
+    for (int a = 0; a < to->rank; a++)
+        stored = stored && size_is_stored(call->labels, call->at.node->inputs[1], a);
+    if (!stored && !make_relative(&change))
+        return node_fail(call->at.ctx, call->at.node, COSET_EUNSUPPORTED,
+                         "its target shape is computed from several dimensions");
     return cut_set_input(call, 1, target, &old->shape);
 }
 
@@ -198,6 +238,6 @@ const coset_op op_reshape = {
     .max_outputs = 1,
     .infer = infer,
     .forward = copy_forward,
-    .labels = labels_reshape,
+    .labels = labels,
     .cut = cut,
 };

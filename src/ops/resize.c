@@ -289,10 +289,24 @@ static coset_status forward(op_call *call)
     return COSET_OK;
 }
 
+/* Sizes name that of an axis of units, too: it must follow a cut by itself, or be there to be replaced. */
+static bool sizes_follow(op_labels *call, const resize_params *params)
+{
+    const label_array *out = &call->result[0];
+    bool follows = true;
+    for (int64_t i = 0; i < params->n; i++) {
+        int a = (int)params->listed[i];
+        if (out->dims[a] > 1 && labels_size(call, SIZES, i, a) != SIZE_FOLLOWS) follows = false;
+    }
+    return follows || labels_fixed(call, SIZES);
+}
+
 static coset_status labels(op_labels *call)
 {
     const op_infer facts = {call->at, call->in, NULL};
+    const array *in[ALL_INPUTS] = {NULL};
     resample plan;
+    resize_params params;
     bool known = false;
     int64_t axes[TENSOR_MAX_RANK], n = 0;
     coset_status status = plan_facts(&facts, &plan, &known);
@@ -300,10 +314,13 @@ static coset_status labels(op_labels *call)
     if (!known) return labels_freeze_all(call, "the sizes that it is resized to are not known");
     for (int a = 0; a < plan.rank; a++)
         if (plan.axes[a].active) axes[n++] = a;
-    return labels_over_axes(call, axes, n, true, "it is resized along its units");
+    status = labels_over_axes(call, axes, n, true, "it is resized along its units");
+    for (int i = 1; i < call->at.n_in && i < ALL_INPUTS; i++) in[i] = call->in[i].constant;
+    if (status == COSET_OK) status = read_params(&call->at, in, plan.rank, &params);
+    if (status != COSET_OK || params.sizes == NULL || sizes_follow(call, &params)) return status;
+    return labels_freeze_all(call, "the sizes that it is resized to are computed");
 }
 
-/* Sizes name that of an axis of units, too. */
 static coset_status cut(op_cut *call)
 {
     const op_node *at = &call->at;
@@ -323,12 +340,8 @@ static coset_status cut(op_cut *call)
         sizes[i] = kept != NULL ? call->keep_out[0].count[a] : params.sizes[i];
         changes = changes || sizes[i] != params.sizes[i];
     }
-    if (!changes) return COSET_OK;
-    if (call->graph->values[at->node->inputs[SIZES]].constant == NULL)
-        return node_fail(at->ctx, at->node, COSET_EUNSUPPORTED,
-                         "its sizes are computed, and do not follow the cut");
     const shape list = {1, {params.n}};
-    return cut_set_input(call, SIZES, sizes, &list);
+    return changes ? cut_set_input(call, SIZES, sizes, &list) : COSET_OK;
 }
 
 #define RESIZE_ROW(variable, name, version, least, most)                                           \

@@ -218,6 +218,38 @@ static void tie_steps(op_labels *call, int axis, int64_t step)
     }
 }
 
+/* True if a cut may write the bounds of all axes into the file: those of axes without units are stored there,
+ * or take everything. */
+static bool can_be_written(const op_labels *call, const slice_box *sliced)
+{
+    const shape *in = &call->in[0].shape;
+    for (int a = 0; a < in->rank; a++) {
+        if (sliced->entry[a] < 0 || call->labels[0].dims[a] > 1) continue;
+        for (int i = STARTS; i <= ENDS; i++) {
+            int32_t list = call->at.node->inputs[i];
+            int of = 0;
+            bool whole =
+                i == ENDS && takes_all(sliced, in, a) &&
+                size_axis(call->set, list, sliced->entry[a], &of) == call->at.node->inputs[0] &&
+                of == a;
+            if (!whole && !size_is_stored(call->set, list, sliced->entry[a])) return false;
+        }
+    }
+    return true;
+}
+
+/* Bounds of an axis of units may be computed from how many there are; false if they may be wrong in a cut. */
+static bool bounds_follow(op_labels *call, const slice_box *sliced)
+{
+    bool follow = true;
+    for (int a = 0; a < call->in[0].shape.rank; a++)
+        for (int i = STARTS; i <= ENDS; i++)
+            if (sliced->entry[a] >= 0 && call->labels[0].dims[a] > 1 &&
+                labels_size(call, i, sliced->entry[a], a) == SIZE_CHANGES)
+                follow = false;
+    return follow;
+}
+
 static coset_status labels(op_labels *call)
 {
     coset_status status = COSET_OK;
@@ -226,28 +258,21 @@ static coset_status labels(op_labels *call)
     slice_params params;
     slice_box sliced;
     int64_t *index = NULL;
-    int axis = -1, others = 0;
+    int axis = -1;
     TRY(read_facts(&call->at, call->in, &params));
     if (!params.known) return labels_freeze_all(call, "the bounds of a slice are not known");
     TRY(resolve(&call->at, &params, in, &sliced));
     for (int a = 0; a < in->rank; a++) {
         if (sliced.count[a] <= 0) return labels_freeze_all(call, "a slice of it is empty");
-        if (takes_all(&sliced, in, a)) continue;
-        if (call->labels[0].dims[a] <= 1)
-            others++;
-        else if (axis >= 0)
-            return labels_freeze_all(call, "it is sliced along two axes of units");
-        else
-            axis = a;
+        if (takes_all(&sliced, in, a) || call->labels[0].dims[a] <= 1) continue;
+        if (axis >= 0) return labels_freeze_all(call, "it is sliced along two axes of units");
+        axis = a;
     }
-    if (axis < 0) {
-        call->result[0] = call->labels[0];
-        return COSET_OK;
-    }
-    /* A cut writes bounds into the file; other axes must not get theirs from this input's shape. */
-    for (int i = STARTS; i <= ENDS && has_inputs(&call->at); i++)
-        if (others > 0 && !labels_fixed(call, i))
-            return labels_freeze_all(call, "the bounds of its slice are computed for several axes");
+    call->result[0] = call->labels[0];
+    if (has_inputs(&call->at) && (!bounds_follow(call, &sliced) || axis >= 0) &&
+        !can_be_written(call, &sliced))
+        return labels_freeze_all(call, "the bounds of its slice are computed for several axes");
+    if (axis < 0) return COSET_OK;
     int64_t step = sliced.step[axis] < 0 ? -sliced.step[axis] : sliced.step[axis];
     if (step > 1) tie_steps(call, axis, step);
     TRY(ctx_alloc_raw(ctx, sliced.count[axis], sizeof *index, &index));

@@ -172,6 +172,7 @@ static coset_status labels(op_labels *call)
         if (part > size - first)
             FAIL(call->at.ctx, COSET_EFORMAT, "a split has more parts than indices");
         TRY(labels_pick(call, o, axis, index + first, part));
+        if (call->at.opset >= SIZES_ARE_INPUT) (void)labels_size(call, 1, o, axis);
         first += part;
     }
 done:

@@ -3,9 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_type(const graph_node *node, const char *type)
+{
+    return strcmp(node->op_type, type) == 0 && node->domain[0] == '\0';
+}
+
 static bool is_conv(const graph_node *node)
 {
-    return strcmp(node->op_type, "Conv") == 0 && node->domain[0] == '\0';
+    return is_type(node, "Conv");
 }
 
 /* True if a constant can be changed without changing anything else. */
@@ -26,7 +31,6 @@ static layer of_contraction(const coset_graph *graph, const graph_groups *groups
                             const contraction *at)
 {
     const graph_node *node = &graph->nodes[at->node];
-    bool conv = is_conv(node);
     return (layer){.node = at->node,
                    .input = at->input,
                    .result = at->result,
@@ -37,7 +41,8 @@ static layer of_contraction(const coset_graph *graph, const graph_groups *groups
                    .bias_scale = at->bias_scale,
                    .out_slot = at->out_slot,
                    .groups = at->groups,
-                   .windows = conv,
+                   .windows = is_conv(node) || is_type(node, "ConvTranspose"),
+                   .transposed = is_type(node, "ConvTranspose"),
                    .view = contraction_weight(graph, groups, at)};
 }
 
@@ -144,8 +149,10 @@ coset_status layer_window(coset_ctx *ctx, const coset_graph *graph, const layer 
                           const shape *x, window *window_out)
 {
     const graph_node *node = &graph->nodes[self->node];
+    const shape *weight = &self->view.data->shape;
     op_node at = {ctx, node, graph->opset, node->n_inputs, node->n_outputs};
-    return window_read(&at, x, &self->view.data->shape, false, window_out);
+    if (self->transposed) return window_read_transposed(&at, x, weight, window_out);
+    return window_read(&at, x, weight, false, window_out);
 }
 
 int64_t layer_columns(const layer *self)
@@ -159,36 +166,51 @@ void layer_read(const coset_graph *graph, const layer *self, int64_t first, int6
     weight_view view = self->view;
     view.data = graph->values[self->weight].constant;
     weight_rows(&view, first, count, weight_out);
-    const tensor *bias = self->bias >= 0 ? graph->values[self->bias].constant : NULL;
-    for (int64_t o = 0; o < count; o++)
-        bias_out[o] = bias != NULL ? self->bias_scale * tensor_value(bias, first + o) : 0;
+    for (int64_t o = 0; o < count; o++) bias_out[o] = layer_bias(graph, self, first + o);
 }
 
-coset_status layer_write(coset_ctx *ctx, coset_graph *graph, const layer *self,
-                         const double *weight, const double *bias)
+double layer_bias(const coset_graph *graph, const layer *self, int64_t output)
+{
+    const tensor *bias = self->bias >= 0 ? graph->values[self->bias].constant : NULL;
+    return bias != NULL ? self->bias_scale * tensor_value(bias, output) : 0;
+}
+
+coset_status layer_store(coset_ctx *ctx, const coset_graph *graph, const layer *self,
+                         const double *weight, tensor **stored_out)
 {
     coset_status status = COSET_OK;
     const weight_view *view = &self->view;
     const tensor *old = graph->values[self->weight].constant;
     double *stored = NULL;
-    tensor *fresh = NULL;
+    *stored_out = NULL;
     TRY(ctx_alloc_raw(ctx, tensor_elements(old), sizeof *stored, &stored));
     for (int64_t o = 0; o < view->n_out; o++)
         for (int64_t i = 0; i < view->n_in; i++)
             for (int64_t t = 0; t < view->n_taps; t++)
                 stored[o * view->out_stride + i * view->in_stride + t * view->tap_stride] =
                     *weight++ / view->scale;
-    TRY(tensor_from_f64(ctx, old->dtype, &old->shape, stored, &fresh));
-    graph_set_constant(ctx, graph, self->weight, fresh);
-    tensor_release(ctx, fresh);
-    fresh = NULL;
-    if (self->bias < 0) goto done;
-    old = graph->values[self->bias].constant;
-    for (int64_t o = 0; o < view->n_out; o++) stored[o] = bias[o] / self->bias_scale;
-    TRY(tensor_from_f64(ctx, old->dtype, &old->shape, stored, &fresh));
-    graph_set_constant(ctx, graph, self->bias, fresh);
+    TRY(tensor_from_f64(ctx, old->dtype, &old->shape, stored, stored_out));
 done:
     ctx_free(ctx, stored);
+    return status;
+}
+
+coset_status layer_set(coset_ctx *ctx, coset_graph *graph, const layer *self, tensor *stored,
+                       const double *bias)
+{
+    coset_status status = COSET_OK;
+    double *scaled = NULL;
+    tensor *fresh = NULL;
+    if (self->bias >= 0) {
+        const tensor *old = graph->values[self->bias].constant;
+        TRY(ctx_alloc_raw(ctx, self->view.n_out, sizeof *scaled, &scaled));
+        for (int64_t o = 0; o < self->view.n_out; o++) scaled[o] = bias[o] / self->bias_scale;
+        TRY(tensor_from_f64(ctx, old->dtype, &old->shape, scaled, &fresh));
+        graph_set_constant(ctx, graph, self->bias, fresh);
+    }
+    graph_set_constant(ctx, graph, self->weight, stored);
+done:
+    ctx_free(ctx, scaled);
     tensor_release(ctx, fresh);
     return status;
 }

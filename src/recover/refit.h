@@ -19,7 +19,7 @@ typedef struct refit_problem {
 } refit_problem;
 
 /* min |s(Y) - s(W X + b + offset)|^2 + ridge mean(diag X X^T / rows) |W - W0|^2 over all rows.
- *   weight_out (n_out, n_in), bias_out [n_out] (unused without bias): written
+ *   weight_out (n_out, n_in), bias_out [n_out] (unused without bias): written last; may be the problem's own
  * Errors: COSET_EMEMORY, COSET_ENUMERIC. Memory: rows (n_in + 2 n_out) and 2 n_in (n_in + n_out) doubles.
  * Cost: n_in^3 / 3 + rows n_in^2 flops, and 4 rows n_in n_out for every step of majorisation.
  * Source: METHODS.md section 9.2 (ridge towards the lift); majorisation: ours. */

@@ -41,45 +41,78 @@ static int64_t outer_of(const row_form *self, const shape *values)
 
 static int64_t inner_of(const row_form *self, const shape *values)
 {
+    const window_axis *a = self->window.axis;
+    if (self->patches && self->transposed) return a[0].in * a[1].in * a[2].in;
     if (self->patches) return window_positions(&self->window);
     return shape_product(values, axis_of(self, values) + 1, values->rank);
+}
+
+static int64_t places_of(const row_form *self)
+{
+    return self->units != NULL ? self->units->repeats : 1;
 }
 
 int64_t row_form_positions(const row_form *self, const shape *values)
 {
     int axis = axis_of(self, values);
     if (axis < 0 || axis >= values->rank) return -1;
+    if (self->units != NULL && self->units->width != values->dims[axis]) return -1;
     int64_t outer = outer_of(self, values);
-    return outer < 0 ? -1 : outer * inner_of(self, values);
+    return outer < 0 ? -1 : outer * inner_of(self, values) * places_of(self);
 }
 
 int64_t row_form_width(const row_form *self, const shape *values)
 {
     int64_t features = values->dims[axis_of(self, values)];
+    if (self->units != NULL) return self->units->n;
     return self->patches ? features * window_taps(&self->window) : features;
 }
 
-/* What the taps of a window read at one position of an image. */
-static void read_patch(const window *at, const float *image, int64_t channels, int64_t position,
+/* The input that tap t reads for position p of the result; -1: none. */
+static int64_t read_by(const window_axis *a, bool transposed, int64_t p, int64_t t)
+{
+    int64_t from = p * a->stride - a->before + t * a->dilation, size = a->in;
+    if (transposed) {
+        from = p + a->before - t * a->dilation;
+        if (from % a->stride != 0) return -1;
+        from /= a->stride;
+        size = a->out;
+    }
+    return from >= 0 && from < size ? from : -1;
+}
+
+/* What the taps of a window read at one position of an image; zeros where there is nothing. */
+static void read_patch(const row_form *self, const float *image, int64_t channels, int64_t position,
                        float *row)
 {
-    const window_axis *a = at->axis;
-    int64_t plane = a[0].in * a[1].in * a[2].in;
-    int64_t out[WINDOW_AXES] = {position / a[2].out / a[1].out, position / a[2].out % a[1].out,
-                                position % a[2].out};
-    int64_t from[WINDOW_AXES];
-    for (int i = 0; i < WINDOW_AXES; i++) from[i] = out[i] * a[i].stride - a[i].before;
+    const window_axis *a = self->window.axis;
+    int64_t taps = window_taps(&self->window), in[WINDOW_AXES], out[WINDOW_AXES];
+    for (int i = 0; i < WINDOW_AXES; i++) {
+        in[i] = self->transposed ? a[i].out : a[i].in;
+        out[i] = self->transposed ? a[i].in : a[i].out;
+    }
+    int64_t plane = in[0] * in[1] * in[2];
+    int64_t at[WINDOW_AXES] = {position / out[2] / out[1], position / out[2] % out[1],
+                               position % out[2]};
     for (int64_t t = 0; t < a[0].kernel; t++)
         for (int64_t u = 0; u < a[1].kernel; u++)
             for (int64_t v = 0; v < a[2].kernel; v++, row++) {
-                int64_t d = from[0] + t * a[0].dilation, h = from[1] + u * a[1].dilation,
-                        w = from[2] + v * a[2].dilation, taps = window_taps(at);
-                bool inside =
-                    d >= 0 && d < a[0].in && h >= 0 && h < a[1].in && w >= 0 && w < a[2].in;
-                const float *element = inside ? image + (d * a[1].in + h) * a[2].in + w : NULL;
+                int64_t d = read_by(&a[0], self->transposed, at[0], t);
+                int64_t h = read_by(&a[1], self->transposed, at[1], u);
+                int64_t w = read_by(&a[2], self->transposed, at[2], v);
+                bool inside = d >= 0 && h >= 0 && w >= 0;
+                const float *element = inside ? image + (d * in[1] + h) * in[2] + w : NULL;
                 for (int64_t c = 0; c < channels; c++)
                     row[c * taps] = inside ? element[c * plane] : 0;
             }
+}
+
+/* The features at place `place` of one position, `step` elements from index to index. */
+static void read_units(const unit_block *units, const float *from, int64_t step, int64_t place,
+                       float *row)
+{
+    for (int64_t u = 0; u < units->n; u++)
+        row[u] = from[units->index[u * units->repeats + place] * step];
 }
 
 void rows_read(const row_form *self, const array *values, const row_choice *choice, int64_t first,
@@ -88,17 +121,22 @@ void rows_read(const row_form *self, const array *values, const row_choice *choi
     const shape *dims = &values->shape;
     int64_t outer = outer_of(self, dims), inner = inner_of(self, dims);
     int64_t features = dims->dims[axis_of(self, dims)], width = row_form_width(self, dims);
+    int64_t places = places_of(self);
     int64_t step = shape_product(dims, axis_of(self, dims) + 1, dims->rank); /* between features */
     for (int64_t s = 0; s < count; s++) {
         int64_t row = row_choice_first(choice, first + s);
         int64_t taken = row_choice_first(choice, first + s + 1) - row;
         rng draw = rng_seed(choice->seed, choice->stream << 32 ^ (uint64_t)(first + s));
         for (int64_t i = 0; i < taken; i++) {
-            int64_t p = position_of(choice, &draw, i, taken);
+            int64_t at = position_of(choice, &draw, i, taken), p = at / places;
             const float *from = values->f + (s * outer + p / inner) * features * step;
             float *to = rows_out + (row + i) * width;
             if (self->patches) {
-                read_patch(&self->window, from, features, p % inner, to);
+                read_patch(self, from, features, p % inner, to);
+                continue;
+            }
+            if (self->units != NULL) {
+                read_units(self->units, from + p % inner, step, at % places, to);
                 continue;
             }
             for (int64_t j = 0; j < features; j++) to[j] = from[j * step + p % inner];

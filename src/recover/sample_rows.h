@@ -3,6 +3,7 @@
 #define COSET_RECOVER_SAMPLE_ROWS_H
 
 #include "exec/batch.h"
+#include "lump/block.h"
 #include "ops/window.h"
 
 /* Which rows are taken. A value has `positions` rows per sample; of all samples together `rows` are taken,
@@ -23,6 +24,11 @@ typedef struct row_form {
     int axis;      /* of the features; negative: from the end. Other axes are positions */
     bool patches;  /* features are channels x taps at every position of a window instead */
     window window; /* then */
+    /* The window is a transposed convolution's: positions are the result's, and a tap reads the one input
+     * that it takes there, if there is one. */
+    bool transposed;
+    /* Features are these instead, and each of their places is a position of its own; borrowed. */
+    const unit_block *units;
     int64_t batch; /* samples in the array */
 } row_form;
 

@@ -11,7 +11,7 @@ enum { ROWS_PER_COLUMN = 32, ROWS_MIN = 1 << 13, ROWS_MAX = 1 << 16, REFIT_ELEME
  * SAMPLES_MIN are left, and until the workspaces of all of them fit in LANES_BYTES. */
 #define RUN_MACS ((int64_t)1 << 35)
 #define LANES_BYTES ((int64_t)1 << 30)
-enum { SAMPLES_MIN = 256, COLUMNS_MAX = 4096 };
+enum { SAMPLES_MIN = 256 };
 
 /* The one function of all readers of a value. */
 static void function_of_readers(const coset_graph *graph, int32_t value, layer_target *self)
@@ -55,12 +55,21 @@ int32_t other_branch(const coset_graph *graph, const layer *at)
     return other >= 0 && graph->values[other].producer < at->node ? other : -1;
 }
 
-static void choose_value(const coset_graph *graph, const layer *at, layer_target *self)
+static coset_status choose_value(coset_ctx *ctx, const coset_graph *graph,
+                                 const graph_groups *groups, const layer *at, layer_target *self)
 {
+    int32_t c = groups->contraction_of[at->out_slot];
+    self->by_channels = layer_columns(at) > COLUMNS_MAX;
+    if (self->by_channels) {
+        self->value = at->input;
+        return c < 0 ? COSET_OK
+                     : channels_find(ctx, groups, &groups->contractions[c], &self->channels);
+    }
     self->value = at->result;
     self->sum = other_branch(graph, at) >= 0;
     if (self->sum) self->value = graph->nodes[graph->values[at->result].consumers[0]].outputs[0];
     function_of_readers(graph, self->value, self);
+    return COSET_OK;
 }
 
 /* True if the layer reads what the original reads: its inputs are graph inputs alone. */
@@ -78,13 +87,19 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static int64_t rows_wanted(const layer *at)
+static row_form form_of(const layer *at, const layer_target *of, int64_t batch)
 {
-    int64_t columns = layer_columns(at), all = columns * at->groups;
+    return (row_form){.axis = of->by_channels ? at->input_axis : at->output_axis,
+                      .units = of->by_channels ? &of->channels : NULL,
+                      .batch = batch};
+}
+
+/* For refits of so many columns; width: elements of the widest row. */
+static int64_t rows_wanted(int64_t columns, int64_t width)
+{
     int64_t rows = ROWS_PER_COLUMN * columns;
-    if (at->view.n_out > all) all = at->view.n_out;
     if (rows < ROWS_MIN) rows = ROWS_MIN;
-    return least(least(rows, ROWS_MAX), REFIT_ELEMENTS / all);
+    return least(least(rows, ROWS_MAX), REFIT_ELEMENTS / width);
 }
 
 /* How many samples are looked at. */
@@ -106,29 +121,40 @@ done:
     return status;
 }
 
-/* Shapes at the runner's batch say how many rows each target can have. */
-static void choose_rows(const batch_runner *runner, recovery_targets *self)
+/* Shapes at the runner's batch say how many rows a target can have; they are 0 where it cannot be read. */
+static void choose_rows(const batch_runner *runner, int64_t l, recovery_targets *self)
+{
+    const layer *at = &self->layers[l];
+    layer_target *of = &self->of[l];
+    const shape *values = batch_shape(runner, of->value), *own = batch_shape(runner, at->result);
+    if (of->sum && (values == NULL || own == NULL || !shape_equal(values, own))) {
+        of->sum = false;
+        of->value = at->result;
+        values = own;
+        function_of_readers(self->original, of->value, of);
+    }
+    int64_t columns = of->by_channels ? of->channels.n : layer_columns(at);
+    if (values == NULL || values->rank < 0 || at->normalises || columns < 1 ||
+        columns > COLUMNS_MAX)
+        return;
+    row_form form = form_of(at, of, batch_size(runner));
+    int64_t positions = row_form_positions(&form, values);
+    of->width = of->by_channels ? columns : at->view.n_out;
+    if (positions < 1 || row_form_width(&form, values) != of->width) return;
+    int64_t widest = of->by_channels ? columns : columns * at->groups;
+    int64_t rows = rows_wanted(columns, widest > of->width ? widest : of->width);
+    of->choice = (row_choice){.samples = self->source.samples,
+                              .positions = positions,
+                              .rows = least(rows, self->source.samples * positions),
+                              .stream = (uint64_t)l};
+}
+
+static void choose_all_rows(const batch_runner *runner, recovery_targets *self)
 {
     int64_t bytes = 0;
     for (int64_t l = 0; l < self->n; l++) {
-        const layer *at = &self->layers[l];
-        layer_target *of = &self->of[l];
-        row_form form = {.axis = at->output_axis, .batch = batch_size(runner)};
-        const shape *sum = batch_shape(runner, of->value), *own = batch_shape(runner, at->result);
-        if (own == NULL || own->rank < 0 || at->normalises || layer_columns(at) > COLUMNS_MAX)
-            continue;
-        int64_t positions = row_form_positions(&form, own);
-        if (positions < 1 || row_form_width(&form, own) != at->view.n_out) continue;
-        if (of->sum && (sum == NULL || !shape_equal(sum, own))) {
-            of->sum = false;
-            of->value = at->result;
-            function_of_readers(self->original, of->value, of);
-        }
-        of->choice = (row_choice){.samples = self->source.samples,
-                                  .positions = positions,
-                                  .rows = least(rows_wanted(at), self->source.samples * positions),
-                                  .stream = (uint64_t)l};
-        bytes += of->choice.rows * at->view.n_out * (int64_t)sizeof(float);
+        choose_rows(runner, l, self);
+        bytes += self->of[l].choice.rows * self->of[l].width * (int64_t)sizeof(float);
     }
     for (int64_t l = 0; l < self->n && bytes > TARGETS_BYTES; l++)
         self->of[l].choice.rows =
@@ -136,8 +162,8 @@ static void choose_rows(const batch_runner *runner, recovery_targets *self)
 }
 
 typedef struct target_visit {
-    recovery_targets *targets;
-    int64_t batch;
+    const recovery_targets *targets;
+    const batch_runner *runner;
 } target_visit;
 
 static coset_status read_targets(coset_ctx *ctx, void *user, int64_t first, int64_t count,
@@ -145,18 +171,16 @@ static coset_status read_targets(coset_ctx *ctx, void *user, int64_t first, int6
 {
     const target_visit *self = user;
     for (int64_t l = 0; l < self->targets->n; l++) {
-        layer_target *of = &self->targets->of[l];
-        const array *at = executor_value(values, of->value);
+        const layer_target *of = &self->targets->of[l];
         if (of->choice.rows == 0) continue;
+        const array *at = executor_value(values, of->value);
         if (!dtype_is_float(at->dtype))
             return ctx_fail(ctx, COSET_EUNSUPPORTED, "value '%s' does not hold floats",
                             self->targets->original->values[of->value].name);
         /* The last batch may come in a shorter array. */
-        const shape *one = &at->shape;
-        int64_t elements = shape_product(one, 0, one->rank);
-        int64_t per_sample = of->choice.positions * self->targets->layers[l].view.n_out;
-        row_form form = {.axis = self->targets->layers[l].output_axis,
-                         .batch = elements / per_sample};
+        int64_t elements = shape_product(&at->shape, 0, at->shape.rank);
+        row_form form = form_of(&self->targets->layers[l], of,
+                                elements / batch_sample_elements(self->runner, of->value));
         rows_read(&form, at, &of->choice, first, count, of->rows);
     }
     return COSET_OK;
@@ -169,18 +193,18 @@ static coset_status collect_targets(coset_ctx *ctx, recovery_targets *self,
     batch_runner *runner = NULL;
     int32_t *taps = NULL;
     batch_source source = thin_source_of(&self->source);
-    target_visit visit = {self, 0};
+    target_visit visit = {.targets = self};
     TRY(ctx_alloc(ctx, 2 * self->n, sizeof *taps, &taps));
     for (int64_t l = 0; l < self->n; l++) {
         taps[2 * l] = self->of[l].value;
         taps[2 * l + 1] = self->layers[l].result;
     }
     TRY(batch_runner_new(ctx, self->original, sample_shapes, 0, taps, 2 * self->n, &runner));
-    visit.batch = batch_size(runner);
-    choose_rows(runner, self);
+    visit.runner = runner;
+    choose_all_rows(runner, self);
     for (int64_t l = 0; l < self->n; l++) {
         self->of[l].choice.seed = ctx->seed;
-        TRY(ctx_alloc_raw(ctx, self->of[l].choice.rows * self->layers[l].view.n_out, sizeof(float),
+        TRY(ctx_alloc_raw(ctx, self->of[l].choice.rows * self->of[l].width, sizeof(float),
                           &self->of[l].rows));
     }
     TRY(batch_run(ctx, runner, &source, NULL, read_targets, &visit));
@@ -209,7 +233,8 @@ coset_status recovery_targets_new(coset_ctx *ctx, const coset_graph *original,
     for (int64_t l = 0; l < n; l++)
         if (!reads_input(original, groups, &all[l])) self->layers[self->n++] = all[l];
     TRY(ctx_alloc(ctx, self->n, sizeof *self->of, &self->of));
-    for (int64_t l = 0; l < self->n; l++) choose_value(original, &self->layers[l], &self->of[l]);
+    for (int64_t l = 0; l < self->n; l++)
+        TRY(choose_value(ctx, original, groups, &self->layers[l], &self->of[l]));
     TRY(collect_targets(ctx, self, sample_shapes));
     *targets_out = self;
     self = NULL;
@@ -221,7 +246,10 @@ done:
 void recovery_targets_free(coset_ctx *ctx, recovery_targets *self)
 {
     if (self == NULL) return;
-    for (int64_t l = 0; self->of != NULL && l < self->n; l++) ctx_free(ctx, self->of[l].rows);
+    for (int64_t l = 0; self->of != NULL && l < self->n; l++) {
+        ctx_free(ctx, self->of[l].rows);
+        ctx_free(ctx, self->of[l].channels.index);
+    }
     ctx_free(ctx, self->of);
     ctx_free(ctx, self->layers);
     ctx_free(ctx, self);
@@ -270,7 +298,19 @@ void recovery_close(coset_ctx *ctx, recovery *self)
 coset_status recovery_write(coset_ctx *ctx, recovery *self, const layer *at, const double *weight,
                             const double *bias)
 {
-    coset_status status = layer_write(ctx, self->graph, at, weight, bias);
+    coset_status status = COSET_OK;
+    tensor *stored = NULL;
+    TRY(layer_store(ctx, self->graph, at, weight, &stored));
+    TRY(recovery_set(ctx, self, at, stored, bias));
+done:
+    tensor_release(ctx, stored);
+    return status;
+}
+
+coset_status recovery_set(coset_ctx *ctx, recovery *self, const layer *at, tensor *stored,
+                          const double *bias)
+{
+    coset_status status = layer_set(ctx, self->graph, at, stored, bias);
     if (status == COSET_OK) status = lanes_reload(self->lanes, at->weight);
     if (status == COSET_OK && at->bias >= 0) status = lanes_reload(self->lanes, at->bias);
     return status;

@@ -5,18 +5,26 @@
 #include "exec/lanes.h"
 #include "lump/plan.h"
 #include "lump/sites.h"
+#include "recover/channels.h"
 #include "recover/layer.h"
 #include "recover/sample_rows.h"
 
 /* What a layer of the original should give after the cut. */
 typedef struct layer_target {
     row_choice choice; /* rows 0: it is left as it is */
-    int32_t value;     /* the pre-activations, or their sum with another branch */
+    /* What its inputs say about the original's is refitted, and not its weights. */
+    bool by_channels;
+    unit_block channels; /* of the input, then; n 0: it has none */
+    int32_t value;       /* the pre-activations, or their sum with another branch; or the input */
     bool sum;
-    unit_function function; /* of the value's readers */
+    unit_function function; /* of the pre-activations' readers */
     float leak;
-    float *rows; /* (choice.rows, n_out) of the value in the original */
+    int64_t width; /* outputs, or channels */
+    float *rows;   /* (choice.rows, width) of the value in the original */
 } layer_target;
+
+/* A refit has at most so many columns. */
+enum { COLUMNS_MAX = 4096 };
 
 typedef struct recovery_targets {
     const coset_graph *original;
@@ -29,12 +37,14 @@ typedef struct recovery_targets {
 
 /* What the layers of the original give on the calibration samples, kept for any number of
  * reconstructions of models made from it: for every matrix and convolution the pre-activations at chosen
- * positions of chosen samples.
+ * positions of chosen samples. Layers of more than COLUMNS_MAX columns (inputs x taps) are refitted by channels:
+ * kept is what they read there.
  *   Samples: as many as 2^35 multiply-accumulates of the original allow, though 256 if there are so many,
  *   and no more than workspaces of 1 GB in all hold; spread evenly over the source.
- *   Rows of a layer: 32 for every column (input x tap) of its refit, at least 8192 and at most 65536, and
- *   at most 2^24 elements of a matrix of rows.
- * Layers of more than 4096 columns get no target: they keep the weights that the lift gave them.
+ *   Rows of a layer: 32 for every column (input x tap, or channel) of its refit, at least 8192 and at most
+ *   65536, and at most 2^24 elements of a matrix of rows.
+ * Layers that are to be refitted by channels and have none (channels_find), or more than COLUMNS_MAX, get no
+ * target: they keep the weights that the lift gave them.
  * Owned by the caller; original, groups, source and sample_shapes are borrowed for its life.
  * Errors: those of the executor; COSET_EMEMORY. Memory: at most 512 MB of targets (beyond, every layer gets
  * fewer rows). Cost: one run of the original. */
@@ -64,8 +74,11 @@ typedef struct recovery {
 COSET_MUST_USE coset_status recovery_open(coset_ctx *ctx, const recovery_targets *targets,
                                           const coset_graph *small, recovery *self_out);
 void recovery_close(coset_ctx *ctx, recovery *self);
-/* New weights and biases of a layer, in the model and in the run. Errors: COSET_EMEMORY. */
+/* New weights and biases of a layer, in the model and in the run: (n_out, columns) or as they are stored,
+ * and [n_out]. Errors: COSET_EMEMORY. */
 COSET_MUST_USE coset_status recovery_write(coset_ctx *ctx, recovery *self, const layer *at,
                                            const double *weight, const double *bias);
+COSET_MUST_USE coset_status recovery_set(coset_ctx *ctx, recovery *self, const layer *at,
+                                         tensor *stored, const double *bias);
 
 #endif

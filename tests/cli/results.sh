@@ -85,6 +85,9 @@ expect 0 compress mlp.onnx -o drawn.onnx --method wanda --calib random --params 
 says out '"calib": "random"'
 expect 0 compress mlp.onnx -o same.onnx --method wanda --calib random --params 60% --data table.csv
 cmp -s drawn.onnx same.onnx || fail "wanda with --calib random looks at the data"
+# Layers of fewer than 8 units stay whole.
+expect 0 compress mlp.onnx -o auto.onnx --ratio 50% --round-to auto --json
+says out '"kept": 6' '"kept": 5'
 
 # A dry run writes no model.
 expect 0 compress mlp.onnx --dry-run --params 60% --json

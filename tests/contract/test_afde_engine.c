@@ -198,7 +198,6 @@ static coset_plan *plan_at(const sides *self, const setting *how, double eps)
     search_request request = {.method = afde,
                               .call = &call,
                               .cost = self->cost,
-                              .round_to = 1,
                               .allowed = allowed,
                               .allowed_weights = weights};
     search *paths = NULL;

@@ -43,7 +43,7 @@ static const struct architecture {
     {"siamese", 2, 1, "graph output", 0, 0},
     {"grouped_shuffle", 4, 1, "graph output", 0, 0},
     {"style", 4, 1, "graph output", 0, 0},
-    {"aspp", 6, 2, "expanded to is computed", 0, 0},
+    {"aspp", 7, 1, "normalised over its units", 0, 0},
     {"hourglass", 3, 3, "computed by nodes", 4, 2},
     {"vision_transformer", 2, 5, "multiplied with another activation", 0, 0},
 };

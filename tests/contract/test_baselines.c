@@ -422,7 +422,7 @@ static void plans_hold_scores(void **state)
     for (int m = 0; m < 2; m++) {
         const coset_method *method = method_find(names[m]);
         study_expect(ctx, method_configure(method, &call, NULL, 0));
-        search *found = search_of(&on, method, &call, 1);
+        search *found = search_of(&on, method, &call, NULL);
         coset_plan *plan = empty_plan(&on);
         bool reached = false;
         for (double share = 0.3; share <= 1; share += 0.7) { /* whole groups, too */
@@ -472,12 +472,13 @@ static void methods_may_cut_themselves(void **state)
     subject on = subject_new("Relu", PLANT_NONE, 3, false);
     method_call call = {.ctx = ctx, .graph = on.b.graph, .groups = on.s.groups};
     study_expect(ctx, method_configure(&own, &call, NULL, 0));
-    search *found = search_of(&on, &own, &call, 4);
+    const int64_t steps[3] = {4, 4, 4};
+    search *found = search_of(&on, &own, &call, steps);
     coset_plan *plan = empty_plan(&on);
     bool reached = false;
     study_expect(ctx, search_cut(found, COSET_RULE_MACS, 0, 77, plan, &reached));
     assert_true(reached && asked.rule == COSET_RULE_MACS && asked.budget == 77);
-    assert_true(asked.round_to == 4 && asked.allowed == allowed);
+    assert_true(asked.steps == steps && asked.allowed == allowed);
     study_expect(ctx, search_cut(found, COSET_RULE_PARAMS, 0, 1, plan, &reached));
     assert_false(reached);
     assert_true(plan->groups[0].map->k == 1 && plan->groups[2].map == NULL);

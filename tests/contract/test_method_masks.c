@@ -60,7 +60,7 @@ static void check_masks(const subject *on, const coset_method *method, const met
 {
     if (!call->masks) return;
     const int64_t g = 0;
-    search *found = search_of(on, method, call, 1);
+    search *found = search_of(on, method, call, NULL);
     coset_plan *wider = empty_plan(on);
     bool reached = false, pattern = call->ranking.pattern_m > 0;
     int64_t full[3] = {FIRST, SECOND, OUTPUTS}, all = cost_of(on->cost, COST_PARAMS, full);
@@ -118,7 +118,6 @@ static coset_status whole_use(const subject *on, const coset_method *method,
     search_request request = {.method = method,
                               .call = call,
                               .cost = on->cost,
-                              .round_to = 1,
                               .allowed = allowed,
                               .allowed_weights = allowed_weights};
     search *found = NULL;

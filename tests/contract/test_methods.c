@@ -136,7 +136,7 @@ static void check_cuts(const subject *on, const coset_method *method, const meth
                        const char *label)
 {
     if (call->masks || method->cut != NULL) return; /* a rule of its own: test_linearity.c */
-    search *found = search_of(on, method, call, 1);
+    search *found = search_of(on, method, call, NULL);
     coset_plan *plan = empty_plan(on);
     const int64_t g = 0;
     bool reached = false;
@@ -188,7 +188,7 @@ static void check_eps(const subject *on, const coset_method *method, const metho
                       const char *label)
 {
     if (call->masks || method->cut != NULL) return;
-    search *found = search_of(on, method, call, 1);
+    search *found = search_of(on, method, call, NULL);
     coset_plan *plan = empty_plan(on);
     int64_t before[2] = {FIRST, SECOND};
     bool reached = false;
@@ -262,7 +262,7 @@ static bool finds_symmetric(const coset_method *method, const method_call *call)
 static void expect_merged(const subject *on, const coset_method *method, const method_call *call,
                           const char *label)
 {
-    search *found = search_of(on, method, call, 1);
+    search *found = search_of(on, method, call, NULL);
     coset_plan *plan = empty_plan(on);
     bool reached = false;
     const int64_t g = 0;
@@ -330,7 +330,7 @@ static void budgets_of_sweeps_are_used(void **state)
         const coset_method *afde = method_find("afde");
         method_call call = {.ctx = ctx, .graph = on.b.graph, .groups = on.s.groups};
         study_expect(ctx, method_configure(afde, &call, &setting, 1));
-        search *found = search_of(&on, afde, &call, 1);
+        search *found = search_of(&on, afde, &call, NULL);
         coset_plan *plan = empty_plan(&on);
         int64_t full[3] = {FIRST, SECOND, OUTPUTS}, widths[3];
         bool reached = false;

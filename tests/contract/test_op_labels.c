@@ -372,9 +372,53 @@ static void test_clip_freezes_what_bounds_depend_on(void **state)
     stop(&self);
 }
 
+/* Nothing is known of x; parameters of different sizes cannot be checked against it. */
+static void test_channels_of_unknown_number(void **state)
+{
+    (void)state;
+    for (int wide = 0; wide < 2; wide++) {
+        fixture self = start(13);
+        const int32_t x = build_input(&self.build, "image", COSET_F32, "? ? ? ?");
+        const int32_t up = build_constant(&self.build, "up", COSET_F32, "2 1 1 1", numbers);
+        const int32_t z = build_op(&self.build, "Foo", x, -1, "anything");
+        self.build.graph->values[z].shape = build_shape("1 ? ? ?");
+        const int32_t s = build_constant(&self.build, "s", COSET_F32, "2", numbers);
+        const int32_t b = build_constant(&self.build, "b", COSET_F32, wide ? "31" : "2", numbers);
+        const int32_t inputs[3] = {z, s, b};
+        int32_t y = build_value(&self.build, "normalised");
+        build_node_n(&self.build, "", "InstanceNormalization", inputs, 3, &y, 1);
+        build_output(&self.build, build_op(&self.build, "Conv", y, up, "z"));
+        finish(&self, self.hidden);
+        assert_int_equal(find_slot(&self, s, 0) != NULL, !wide);
+        stop(&self);
+    }
+}
+
+/* What an operator without inference makes of constants is a weight of unknown size. */
+static void test_weights_of_unknown_shape_freeze(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type, *dims;
+    } cases[] = {{"MatMul", "4 ?"}, {"MatMul", "? ? 4 2"}, {"MatMul", "? 2"}, {"Gemm", "4 ?"}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        fixture self = start(13);
+        const int32_t c = build_constant(&self.build, "c", COSET_F32, "4 2", numbers);
+        const int32_t w = build_op(&self.build, "Foo", c, -1, "w");
+        self.build.graph->values[w].shape = build_shape(cases[k].dims);
+        build_output(&self.build, build_op(&self.build, cases[k].type, self.hidden, w, "z"));
+        finish(&self, self.hidden);
+        const label_slot *producer = find_slot(&self, self.weight, 1);
+        assert_non_null(labels_frozen(self.set, producer->ids[0], NULL));
+        stop(&self);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_channels_of_unknown_number),
+        cmocka_unit_test(test_weights_of_unknown_shape_freeze),
         cmocka_unit_test(test_unary_operators_pass_units),
         cmocka_unit_test(test_cast_passes_units),
         cmocka_unit_test(test_constant_operands_follow_units),

@@ -253,12 +253,12 @@ static inline double difference_after(const subject *on, const coset_plan *plan)
 static const bool allowed[3] = {true, true, false}, allowed_weights[3] = {true, true, true};
 
 static inline search *search_of(const subject *on, const coset_method *method,
-                                const method_call *call, int64_t round_to)
+                                const method_call *call, const int64_t *steps)
 {
     search_request request = {.method = method,
                               .call = call,
                               .cost = on->cost,
-                              .round_to = round_to,
+                              .steps = steps,
                               .allowed = allowed,
                               .allowed_weights = allowed_weights};
     search *made = NULL;

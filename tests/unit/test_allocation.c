@@ -26,7 +26,7 @@ typedef struct chain {
     builder b;
     studied studied;
     cost_model *cost;
-    int64_t n, *units, *widths;
+    int64_t n, *units, *widths, *steps;
     path **paths;
 } chain;
 
@@ -53,8 +53,10 @@ static chain chain_new(uint64_t seed, int64_t layers, int64_t most)
     int64_t before = 5;
     self.units = calloc((size_t)self.n, sizeof *self.units);
     self.widths = calloc((size_t)self.n, sizeof *self.widths);
+    self.steps = calloc((size_t)self.n, sizeof *self.steps);
     self.paths = calloc((size_t)self.n, sizeof *self.paths);
-    assert_true(self.units != NULL && self.widths != NULL && self.paths != NULL && most <= 64);
+    assert_true(self.units != NULL && self.widths != NULL && self.steps != NULL &&
+                self.paths != NULL && most <= 64);
     int32_t h = build_input(&self.b, "x", COSET_F32, "1 5");
     for (int64_t l = 0; l < self.n; l++) {
         int64_t width = self.units[l] = l < layers ? 2 + rng_below(&random, most - 1) : 2;
@@ -80,18 +82,20 @@ static void chain_end(chain *self)
     free(self->paths);
     free(self->units);
     free(self->widths);
+    free(self->steps);
     cost_model_free(ctx, self->cost);
     study_end(&self->studied);
     coset_graph_free(ctx, self->b.graph);
 }
 
-static cut_space space_of(const chain *self, int64_t round_to, cut_allocation allocation)
+static cut_space space_of(const chain *self, int64_t step, cut_allocation allocation)
 {
+    for (int64_t g = 0; g < self->n; g++) self->steps[g] = step;
     return (cut_space){.n = self->n,
                        .units = self->units,
                        .paths = (const path *const *)self->paths,
                        .cost = self->cost,
-                       .round_to = round_to,
+                       .steps = self->steps,
                        .allocation = allocation};
 }
 
@@ -175,7 +179,7 @@ static void levels_are_used_up(void **state)
                 assert_true(reached == (budget >= least));
                 for (int64_t g = 0; g < self.n; g++)
                     assert_true(self.widths[g] == self.units[g] ||
-                                self.widths[g] % space.round_to == 0);
+                                self.widths[g] % space.steps[g] == 0);
                 if (!reached) {
                     assert_memory_equal(self.widths, narrow, (size_t)self.n * sizeof *narrow);
                     continue;

@@ -171,16 +171,19 @@ static chain chain_new(uint64_t seed, int64_t most)
     return self;
 }
 
-/* The output layer's group has no path. */
-static cut_space space_of(const chain *self, const path **paths, int64_t *units, int64_t round_to)
+/* The output layer's group has no path; the others have steps from 1 to `most` in turn. */
+static cut_space space_of(const chain *self, const path **paths, int64_t *units, int64_t *steps,
+                          int64_t most)
 {
     for (int l = 0; l < LAYERS; l++) {
         paths[l] = self->paths[l];
         units[l] = self->units[l];
+        steps[l] = 1 + (self->units[0] + l) % most;
     }
     paths[LAYERS] = NULL;
     units[LAYERS] = 2;
-    return (cut_space){LAYERS + 1, units, paths, self->cost, round_to, CUT_BY_ERROR};
+    steps[LAYERS] = 1;
+    return (cut_space){LAYERS + 1, units, paths, self->cost, steps, CUT_BY_ERROR};
 }
 
 static void chain_end(chain *self)
@@ -196,7 +199,7 @@ static void expect_allowed(const cut_space *space, const int64_t *widths)
     for (int64_t g = 0; g < space->n; g++) {
         assert_true(widths[g] >= 1 && widths[g] <= space->units[g]);
         if (space->paths[g] == NULL) assert_true(widths[g] == space->units[g]);
-        assert_true(widths[g] == space->units[g] || widths[g] % space->round_to == 0);
+        assert_true(widths[g] == space->units[g] || widths[g] % space->steps[g] == 0);
     }
 }
 
@@ -221,7 +224,7 @@ static double best_error(const cut_space *space, cost_kind kind, int64_t budget)
         for (int l = 0; l < LAYERS; l++) {
             widths[l] = 1 + rest % space->units[l];
             rest /= space->units[l];
-            allowed = allowed && (widths[l] == space->units[l] || widths[l] % space->round_to == 0);
+            allowed = allowed && (widths[l] == space->units[l] || widths[l] % space->steps[l] == 0);
         }
         if (allowed && cost_of(space->cost, kind, widths) <= budget)
             best = fmin(best, error_of(space, widths));
@@ -239,8 +242,8 @@ static void budgets_are_met_almost_optimally(void **state)
     for (uint64_t seed = 1; seed <= 120; seed++) {
         chain self = chain_new(seed, 12);
         const path *paths[LAYERS + 1];
-        int64_t units[LAYERS + 1], widths[LAYERS + 1], narrow[LAYERS + 1];
-        cut_space space = space_of(&self, paths, units, 1 + (int64_t)(seed % 3));
+        int64_t units[LAYERS + 1], steps[LAYERS + 1], widths[LAYERS + 1], narrow[LAYERS + 1];
+        cut_space space = space_of(&self, paths, units, steps, 1 + (int64_t)(seed % 3));
         cost_kind kind = seed % 2 ? COST_PARAMS : COST_MACS;
         for (int l = 0; l <= LAYERS; l++)
             narrow[l] = paths[l] != NULL ? cut_round_up(&space, l, 1) : units[l];
@@ -283,8 +286,8 @@ static void heights_and_ratios(void **state)
     for (uint64_t seed = 1; seed <= 50; seed++) {
         chain self = chain_new(seed, 30);
         const path *paths[LAYERS + 1];
-        int64_t units[LAYERS + 1], widths[LAYERS + 1], wider[LAYERS + 1];
-        cut_space space = space_of(&self, paths, units, 1 + (int64_t)(seed % 5));
+        int64_t units[LAYERS + 1], steps[LAYERS + 1], widths[LAYERS + 1], wider[LAYERS + 1];
+        cut_space space = space_of(&self, paths, units, steps, 1 + (int64_t)(seed % 5));
         memcpy(wider, units, sizeof units);
         for (int step = 0; step <= 20; step++) {
             double eps = step * 0.2;
@@ -304,7 +307,7 @@ static void heights_and_ratios(void **state)
             expect_allowed(&space, widths);
             for (int l = 0; l < LAYERS; l++) {
                 double want = fmax(1, share * (double)units[l]);
-                int64_t half = space.round_to / 2 + 1;
+                int64_t half = steps[l] / 2 + 1;
                 /* At the ends the nearest allowed width may be further away. */
                 if (widths[l] != units[l] && widths[l] != cut_round_up(&space, l, 1))
                     assert_true(fabs((double)widths[l] - want) <= (double)half);
@@ -320,21 +323,23 @@ static void rounding(void **state)
 {
     (void)state;
     const int64_t units[2] = {10, 3};
-    cut_space space = {.n = 2, .units = units, .round_to = 4};
+    const int64_t steps[2] = {4, 2};
+    cut_space space = {.n = 2, .units = units, .steps = steps};
     const int64_t up[] = {4, 4, 4, 4, 8, 8, 8, 8, 10, 10}, down[] = {4, 4, 4, 4, 4, 4, 4, 8, 8, 10};
+    const int64_t up_1[] = {2, 2, 3}, down_1[] = {2, 2, 3};
     for (int64_t width = 1; width <= 10; width++) {
         assert_true(cut_round_up(&space, 0, width) == up[width - 1]);
         assert_true(cut_round_down(&space, 0, width) == down[width - 1]);
     }
     for (int64_t width = 1; width <= 3; width++) {
-        assert_true(cut_round_up(&space, 1, width) == 3);
-        assert_true(cut_round_down(&space, 1, width) == 3);
+        assert_true(cut_round_up(&space, 1, width) == up_1[width - 1]);
+        assert_true(cut_round_down(&space, 1, width) == down_1[width - 1]);
     }
-    for (space.round_to = 0; space.round_to <= 1; space.round_to++)
-        for (int64_t width = 1; width <= 10; width++) {
-            assert_true(cut_round_up(&space, 0, width) == width);
-            assert_true(cut_round_down(&space, 0, width) == width);
-        }
+    space.steps = NULL;
+    for (int64_t width = 1; width <= 10; width++) {
+        assert_true(cut_round_up(&space, 0, width) == width);
+        assert_true(cut_round_down(&space, 0, width) == width);
+    }
 }
 
 /* Paths without an estimate are weighed by their heights. */
@@ -343,13 +348,13 @@ static void paths_without_errors(void **state)
     (void)state;
     chain self = chain_new(7, 12);
     const path *paths[LAYERS + 1];
-    int64_t units[LAYERS + 1], widths[LAYERS + 1];
+    int64_t units[LAYERS + 1], steps[LAYERS + 1], widths[LAYERS + 1];
     bool reached = false;
     for (int l = 0; l < LAYERS; l++) {
         ctx_free(ctx, self.paths[l]->error);
         self.paths[l]->error = NULL;
     }
-    cut_space space = space_of(&self, paths, units, 1);
+    cut_space space = space_of(&self, paths, units, steps, 1);
     int64_t budget = cost_of(self.cost, COST_PARAMS, units) / 2;
     study_expect(ctx, cut_to_budget(ctx, &space, COST_PARAMS, budget, widths, &reached));
     assert_true(reached && cost_of(self.cost, COST_PARAMS, widths) <= budget);
@@ -367,7 +372,7 @@ typedef struct many {
     studied studied;
     cost_model *cost;
     path **paths;
-    int64_t *units, *widths;
+    int64_t *units, *steps, *widths;
 } many;
 
 static many many_new(uint64_t seed)
@@ -379,8 +384,10 @@ static many many_new(uint64_t seed)
     int64_t before = 5;
     self.paths = calloc(MANY + 1, sizeof *self.paths);
     self.units = calloc(MANY + 1, sizeof *self.units);
+    self.steps = calloc(MANY + 1, sizeof *self.steps);
     self.widths = calloc(MANY + 1, sizeof *self.widths);
-    assert_true(self.paths != NULL && self.units != NULL && self.widths != NULL);
+    assert_true(self.paths != NULL && self.units != NULL && self.steps != NULL &&
+                self.widths != NULL);
     int32_t h = build_input(&self.b, "x", COSET_F32, "1 5");
     for (int l = 0; l <= MANY; l++) {
         int64_t width = self.units[l] = l < MANY ? 2 + rng_below(&random, 5) : 2;
@@ -405,6 +412,7 @@ static void many_end(many *self)
     for (int l = 0; l < MANY; l++) path_free(ctx, self->paths[l]);
     free(self->paths);
     free(self->units);
+    free(self->steps);
     free(self->widths);
     cost_model_free(ctx, self->cost);
     study_end(&self->studied);
@@ -433,8 +441,9 @@ static void budgets_of_many_groups(void **state)
     many self = many_new(3);
     for (int step = 0; step < 6; step++) {
         cost_kind kind = step % 2 ? COST_PARAMS : COST_MACS;
-        cut_space space = {MANY + 1,  self.units,   (const path *const *)self.paths,
-                           self.cost, 1 + step / 4, CUT_BY_ERROR};
+        for (int64_t g = 0; g <= MANY; g++) self.steps[g] = 1 + (g + step) % (1 + step / 4);
+        cut_space space = {MANY + 1,  self.units, (const path *const *)self.paths,
+                           self.cost, self.steps, CUT_BY_ERROR};
         int64_t most = cost_of(self.cost, kind, self.units), budget = most * (9 - step) / 10;
         bool reached = false;
         double chance = random_error(&space, kind, budget, self.widths);
@@ -452,7 +461,7 @@ static void budgets_of_many_groups(void **state)
     }
     bool reached = true;
     cut_space space = {MANY + 1,  self.units, (const path *const *)self.paths,
-                       self.cost, 1,          CUT_BY_ERROR};
+                       self.cost, NULL,       CUT_BY_ERROR};
     study_expect(ctx, cut_to_budget(ctx, &space, COST_MACS, 1, self.widths, &reached));
     assert_false(reached);
     for (int64_t g = 0; g < MANY; g++) assert_true(self.widths[g] == 1);

@@ -90,7 +90,8 @@ typedef struct wish {
     int n_settings;
     coset_rule rule;
     double value;
-    int64_t budget, round_to;
+    int64_t budget;
+    const int64_t *steps;
 } wish;
 
 /* Cuts by a rule; the plan is owned by the caller. */
@@ -107,7 +108,7 @@ static coset_status try_cut(const subject *self, wish at, coset_plan **plan_out,
     search_request request = {.method = method,
                               .call = &call,
                               .cost = self->cost,
-                              .round_to = at.round_to > 0 ? at.round_to : 1,
+                              .steps = at.steps,
                               .allowed = self->allowed};
     TRY(search_new(&request, &found));
     TRY(plan_new(ctx, self->of.graph, self->of.groups, &plan));
@@ -458,11 +459,12 @@ static void test_ratios_and_rounding(void **state)
     box_net net = planted_net(MATMUL_ADD, 8);
     subject self = subject_of(net.b.graph, "3");
     for (int64_t step = 1; step <= 8; step *= 2) {
+        const int64_t steps[4] = {step, step, step, step};
         coset_plan *plan = cut_by(&self, (wish){.settings = AFFINE,
                                                 .n_settings = 1,
                                                 .rule = COSET_RULE_RATIO,
                                                 .value = 0.4,
-                                                .round_to = step});
+                                                .steps = steps});
         assert_int_equal(plan->groups[0].map->k, (12 + step - 1) / step * step);
         assert_int_equal(plan->groups[1].map->k, (10 + step - 1) / step * step);
         plan_free(ctx, plan);

@@ -411,7 +411,7 @@ static coset_status cut(trial *self, int in_axis, int64_t n_in, const int64_t *i
                         int64_t n_out, const int64_t *out)
 {
     axis_keep keep_in[3] = {{{NULL}, {0}}}, keep_out[1] = {{{NULL}, {0}}};
-    fact in_facts[3], out_facts[1];
+    fact in_facts[3], out_facts[1], now[3];
     int32_t id = (int32_t)self->b.graph->n_nodes - 1;
     const graph_node *node = &self->b.graph->nodes[id];
     if (in_axis >= 0) {
@@ -423,6 +423,8 @@ static coset_status cut(trial *self, int in_axis, int64_t n_in, const int64_t *i
         keep_out[0].count[out_axis] = n_out;
     }
     graph_node_facts(self->facts, node, in_facts, out_facts);
+    memcpy(now, in_facts, sizeof now);
+    if (in_axis >= 0) now[0].shape.dims[in_axis] = n_in;
     op_cut call = {.at = {.ctx = ctx,
                           .node = node,
                           .opset = self->b.graph->opset,
@@ -431,6 +433,8 @@ static coset_status cut(trial *self, int in_axis, int64_t n_in, const int64_t *i
                    .node_id = id,
                    .in = in_facts,
                    .out = out_facts,
+                   .now = now,
+                   .labels = self->set,
                    .keep_in = keep_in,
                    .keep_out = keep_out,
                    .graph = self->b.graph};

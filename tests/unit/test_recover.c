@@ -1,126 +1,11 @@
 /* Recovery on convolutions: patch rows, refits, statistics, what calibration keeps. */
-#include "support/cut_graph.h"
+#include "support/recovery.h"
 
-#include <math.h>
-
-#include "base/rng.h"
-#include "exec/batch.h"
 #include "recover/batchnorm.h"
-#include "recover/reconstruct.h"
-
-static coset_ctx *ctx;
-
-enum { CHANNELS = 2, SIDE = 6, IMAGE = CHANNELS * SIDE * SIDE, SAMPLES = 40, WIDTH = 6 };
-static float images[SAMPLES * IMAGE];
-
-/* An allocator that fails from allocation `at` on; -1: never. */
-static struct {
-    int64_t alive, made, at;
-} memory = {.at = -1};
-
-static void *allocate(void *user, size_t alignment, size_t size)
-{
-    (void)user;
-    if (memory.at >= 0 && memory.made >= memory.at) return NULL;
-    memory.made++;
-    memory.alive++;
-    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-}
-
-static void release(void *user, void *bytes)
-{
-    (void)user;
-    memory.alive--;
-    free(bytes);
-}
-
-static int set_up(void **state)
-{
-    coset_allocator allocator = {allocate, release, NULL};
-    coset_ctx_options options = COSET_CTX_OPTIONS_INIT;
-    rng random = rng_seed(4, 1);
-    (void)state;
-    options.allocator = &allocator;
-    options.threads = 1;
-    for (int i = 0; i < SAMPLES * IMAGE; i++) images[i] = (float)rng_normal(&random);
-    return coset_ctx_new(&options, &ctx) == COSET_OK ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    coset_ctx_free(ctx);
-    return memory.alive == 0 ? 0 : -1;
-}
-
-static void expect(coset_status status)
-{
-    if (status != COSET_OK) fail_msg("%s: %s", coset_status_name(status), coset_ctx_error(ctx));
-}
-
-static void expect_near(double found, double wanted, double tolerance)
-{
-    if (!(fabs(found - wanted) <= tolerance)) fail_msg("%g instead of %g", found, wanted);
-}
-
-static coset_status fill(coset_ctx *context, void *user, int64_t input, int64_t first,
-                         int64_t count, void *out)
-{
-    (void)context, (void)user, (void)input;
-    memcpy(out, images + first * IMAGE, (size_t)(count * IMAGE) * sizeof(float));
-    return COSET_OK;
-}
-
-static const batch_source source = {SAMPLES, fill, NULL};
-
-/* ---- networks ------------------------------------------------------------------------------------- */
-
-typedef struct conv_shape {
-    int64_t in, out, kernel, stride, pad, dilation, group;
-} conv_shape;
-
-static void ints(builder *b, int32_t node, const char *name, int64_t value, int64_t n)
-{
-    const int64_t values[4] = {value, value, value, value};
-    graph_attr attr = {.name = name, .kind = ATTR_INTS, .ints = values, .n = n};
-    expect(graph_add_attr(ctx, b->graph, node, &attr));
-}
-
-static int32_t random_constant(builder *b, rng *random, const char *name, const char *dims,
-                               double deviation)
-{
-    shape of = build_shape(dims);
-    int64_t n = shape_product(&of, 0, of.rank);
-    float *values = calloc((size_t)n, sizeof *values);
-    for (int64_t i = 0; i < n; i++) values[i] = (float)(deviation * rng_normal(random));
-    int32_t constant = build_constant(b, name, COSET_F32, dims, values);
-    free(values);
-    return constant;
-}
-
-static int32_t conv(builder *b, rng *random, int32_t x, conv_shape at, const char *name)
-{
-    char dims[64], text[64];
-    double fan = (double)(at.in / at.group * at.kernel * at.kernel);
-    snprintf(dims, sizeof dims, "%d %d %d %d", (int)at.out, (int)(at.in / at.group), (int)at.kernel,
-             (int)at.kernel);
-    snprintf(text, sizeof text, "w%s", name);
-    int32_t w = random_constant(b, random, text, dims, sqrt(2 / fan));
-    snprintf(dims, sizeof dims, "%d", (int)at.out);
-    snprintf(text, sizeof text, "b%s", name);
-    int32_t inputs[3] = {x, w, random_constant(b, random, text, dims, 0.3)};
-    int32_t y = build_value(b, name);
-    int32_t node = build_node_n(b, "", "Conv", inputs, 3, &y, 1);
-    ints(b, node, "strides", at.stride, 2);
-    ints(b, node, "dilations", at.dilation, 2);
-    ints(b, node, "pads", at.pad, 4);
-    build_int_attr(b, node, "group", at.group);
-    return y;
-}
 
 /* conv 3x3 -> relu -> conv (as given) -> relu -> conv 1x1 -> output. Units 3 and 5 of the first layer copy 0
  * and 1 if `planted`. */
-static builder network(conv_shape middle, bool planted)
+static builder network(const char *type, conv_shape middle, bool planted)
 {
     builder b = build_start(ctx, 13);
     rng random = rng_seed(9, 3);
@@ -135,51 +20,18 @@ static builder network(conv_shape middle, bool planted)
         bias[to] = bias[from];
     }
     h = build_op(&b, "Relu", h, -1, "h1");
-    h = build_op(&b, "Relu", conv(&b, &random, h, middle, "z2"), -1, "h2");
+    h = build_op(&b, "Relu", convolve_by(&b, &random, type, h, middle, "z2"), -1, "h2");
     build_output(&b, conv(&b, &random, h, (conv_shape){middle.out, 3, 1, 1, 0, 1, 1}, "y"));
     build_finish(&b);
     return b;
 }
 
-/* The output of a model for all samples, owned by the caller. */
-static float *outputs_of(const coset_graph *graph, int64_t *n_out)
-{
-    const array *inputs = NULL;
-    shape one = build_shape("2 6 6");
-    batch_runner *runner = NULL;
-    expect(batch_runner_new(ctx, graph, &one, SAMPLES, NULL, 0, &runner));
-    expect(batch_load(ctx, runner, &source, 0, SAMPLES, &inputs));
-    expect(executor_run(batch_executor(runner), inputs));
-    const array *y = executor_value(batch_executor(runner), graph->outputs[0]);
-    *n_out = shape_product(&y->shape, 0, y->shape.rank);
-    float *copy = calloc((size_t)*n_out, sizeof *copy);
-    memcpy(copy, y->f, (size_t)*n_out * sizeof *copy);
-    batch_runner_free(ctx, runner);
-    return copy;
-}
-
-static double relative_error(const coset_graph *a, const coset_graph *b)
-{
-    int64_t n = 0, m = 0;
-    float *x = outputs_of(a, &n), *y = outputs_of(b, &m);
-    double away = 0, size = 0;
-    assert_int_equal(n, m);
-    for (int64_t i = 0; i < n; i++) {
-        double d = (double)x[i] - (double)y[i];
-        away += d * d;
-        size += (double)y[i] * (double)y[i];
-    }
-    free(x);
-    free(y);
-    return sqrt(away / size);
-}
-
 /* ---- patch rows ----------------------------------------------------------------------------------- */
 
 /* A convolution as rows times weights is the convolution. */
-static void check_patches(conv_shape middle)
+static void check_patches(const char *type, conv_shape middle)
 {
-    builder b = network(middle, false);
+    builder b = network(type, middle, false);
     studied self = study(ctx, b.graph);
     shape one = build_shape("2 6 6");
     layer *layers = NULL;
@@ -195,7 +47,8 @@ static void check_patches(conv_shape middle)
     assert_int_equal(lanes_count(runs), 1);
     const executor *run = lanes_take(runs, 0, &first, &count);
     const array *x = executor_operand(run, at->input), *y = executor_operand(run, at->result);
-    row_form in = {.axis = 1, .patches = true, .batch = lanes_batch(runs)};
+    row_form in = {
+        .axis = 1, .patches = true, .transposed = at->transposed, .batch = lanes_batch(runs)};
     row_form out = {.axis = 1, .batch = lanes_batch(runs)};
     expect(layer_window(ctx, b.graph, at, &x->shape, &in.window));
     int64_t positions = row_form_positions(&in, &x->shape), width = columns * at->groups;
@@ -229,12 +82,16 @@ static void check_patches(conv_shape middle)
 static void test_patches_are_what_a_convolution_reads(void **state)
 {
     (void)state;
-    check_patches((conv_shape){WIDTH, 5, 3, 1, 1, 1, 1});
-    check_patches((conv_shape){WIDTH, 4, 3, 2, 1, 1, 1});
-    check_patches((conv_shape){WIDTH, 4, 3, 1, 2, 2, 1});
-    check_patches((conv_shape){WIDTH, 4, 2, 1, 0, 1, 2});
-    check_patches((conv_shape){WIDTH, WIDTH, 3, 1, 1, 1, WIDTH});
-    check_patches((conv_shape){WIDTH, 4, 1, 1, 0, 1, 1});
+    check_patches("Conv", (conv_shape){WIDTH, 5, 3, 1, 1, 1, 1});
+    check_patches("Conv", (conv_shape){WIDTH, 4, 3, 2, 1, 1, 1});
+    check_patches("Conv", (conv_shape){WIDTH, 4, 3, 1, 2, 2, 1});
+    check_patches("Conv", (conv_shape){WIDTH, 4, 2, 1, 0, 1, 2});
+    check_patches("Conv", (conv_shape){WIDTH, WIDTH, 3, 1, 1, 1, WIDTH});
+    check_patches("Conv", (conv_shape){WIDTH, 4, 1, 1, 0, 1, 1});
+    check_patches("ConvTranspose", (conv_shape){WIDTH, 4, 2, 2, 0, 1, 1});
+    check_patches("ConvTranspose", (conv_shape){WIDTH, 4, 4, 2, 1, 1, 1});
+    check_patches("ConvTranspose", (conv_shape){WIDTH, 4, 3, 3, 2, 2, 1});
+    check_patches("ConvTranspose", (conv_shape){WIDTH, 4, 2, 3, 0, 1, 1}); /* results of no tap */
 }
 
 /* As many rows from each sample, each once, and not every second column of the image. */
@@ -272,42 +129,11 @@ static void test_rows_are_spread(void **state)
 
 /* ---- refits --------------------------------------------------------------------------------------- */
 
-typedef struct cut_model {
-    builder b;
-    studied s;
-    coset_plan *plan;
-    coset_graph *small;
-    recovery_targets *targets;
-} cut_model;
-
-static shape one_image;
-
-static cut_model cut_first(builder b, const int64_t *keep, int64_t k)
-{
-    cut_model self = {.b = b, .s = study(ctx, b.graph)};
-    one_image = build_shape("2 6 6");
-    expect(plan_new(ctx, b.graph, self.s.groups, &self.plan));
-    assert_int_equal(self.s.groups->groups[0].n, WIDTH);
-    expect(lumping_select(ctx, WIDTH, keep, k, &self.plan->groups[0].map));
-    expect(plan_apply(ctx, b.graph, self.s.facts, self.s.groups, self.plan, &self.small));
-    expect(recovery_targets_new(ctx, b.graph, self.s.groups, &source, &one_image, &self.targets));
-    return self;
-}
-
-static void cut_end(cut_model *self)
-{
-    recovery_targets_free(ctx, self->targets);
-    coset_graph_free(ctx, self->small);
-    plan_free(ctx, self->plan);
-    study_end(&self->s);
-    coset_graph_free(ctx, self->b.graph);
-}
-
 /* Where kept units say all that dropped ones did, a refit finds the function again. */
-static void check_lossless(conv_shape middle)
+static void check_lossless(const char *type, conv_shape middle)
 {
     const int64_t keep[4] = {0, 1, 2, 4};
-    cut_model self = cut_first(network(middle, true), keep, 4);
+    cut_model self = cut_first(network(type, middle, true), keep, 4);
     coset_graph *refitted = NULL;
     double before = relative_error(self.small, self.b.graph);
     expect(reconstruct(ctx, self.plan, self.targets, self.small, 1e-9, &refitted));
@@ -321,20 +147,27 @@ static void check_lossless(conv_shape middle)
 static void test_refits_find_what_is_not_lost(void **state)
 {
     (void)state;
-    check_lossless((conv_shape){WIDTH, 5, 3, 1, 1, 1, 1});
-    check_lossless((conv_shape){WIDTH, 5, 3, 2, 1, 1, 1});
-    check_lossless((conv_shape){WIDTH, 5, 1, 1, 0, 1, 1});
+    check_lossless("Conv", (conv_shape){WIDTH, 5, 3, 1, 1, 1, 1});
+    check_lossless("Conv", (conv_shape){WIDTH, 5, 3, 2, 1, 1, 1});
+    check_lossless("Conv", (conv_shape){WIDTH, 5, 1, 1, 0, 1, 1});
+    check_lossless("ConvTranspose", (conv_shape){WIDTH, 5, 2, 2, 0, 1, 1});
+    check_lossless("ConvTranspose", (conv_shape){WIDTH, 5, 4, 2, 1, 1, 1});
 }
 
 /* Where something is lost, refits lose less, and the same bytes come out again. */
 static void test_refits_help(void **state)
 {
     (void)state;
-    static const conv_shape shapes[] = {
-        {WIDTH, 5, 3, 1, 1, 1, 1}, {WIDTH, 4, 3, 1, 2, 2, 1}, {WIDTH, WIDTH, 3, 1, 1, 1, WIDTH}};
+    static const struct {
+        const char *type;
+        conv_shape shape;
+    } cases[] = {{"Conv", {WIDTH, 5, 3, 1, 1, 1, 1}},
+                 {"Conv", {WIDTH, 4, 3, 1, 2, 2, 1}},
+                 {"Conv", {WIDTH, WIDTH, 3, 1, 1, 1, WIDTH}},
+                 {"ConvTranspose", {WIDTH, 4, 3, 2, 1, 1, 1}}};
     const int64_t keep[4] = {0, 2, 3, 5};
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        cut_model self = cut_first(network(shapes[i], false), keep, 4);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cut_model self = cut_first(network(cases[i].type, cases[i].shape, false), keep, 4);
         coset_graph *refitted[2] = {NULL, NULL};
         double before = relative_error(self.small, self.b.graph);
         for (int k = 0; k < 2; k++)
@@ -412,7 +245,8 @@ static void test_statistics_are_matched(void **state)
 {
     (void)state;
     const int64_t keep[4] = {0, 2, 3, 5};
-    cut_model self = cut_first(network((conv_shape){WIDTH, 5, 3, 1, 1, 1, 1}, false), keep, 4);
+    cut_model self =
+        cut_first(network("Conv", (conv_shape){WIDTH, 5, 3, 1, 1, 1, 1}, false), keep, 4);
     coset_graph *matched = NULL;
     double mean[2][5], deviation[2][5];
     expect(match_statistics(ctx, self.plan, self.targets, self.small, &matched));
@@ -582,7 +416,7 @@ static void test_costs_go_through_sums(void **state)
     for (int u = 0; u < WIDTH; u++) trace += sites->sites[0].weight[u * WIDTH + u];
     /* Errors e of h2 come in through the bias of z3, as W e. */
     int64_t n = 0;
-    float *right = outputs_of(b.graph, &n);
+    float *right = outputs_of(b.graph, &source, &n);
     double size = 0, away = 0, mean[3] = {0, 0, 0};
     for (int64_t i = 0; i < n; i++) mean[i / 36 % 3] += (double)right[i] / ((double)n / 3);
     for (int64_t i = 0; i < n; i++) {
@@ -594,7 +428,7 @@ static void test_costs_go_through_sums(void **state)
     float *bias = study_values(&self, third->inputs[2]);
     for (int u = 0; u < WIDTH; u++) {
         for (int o = 0; o < WIDTH; o++) bias[o] += 1e-3f * w[o * WIDTH + u];
-        float *wrong = outputs_of(b.graph, &n);
+        float *wrong = outputs_of(b.graph, &source, &n);
         for (int64_t i = 0; i < n; i++) {
             double d = ((double)wrong[i] - (double)right[i]) / 1e-3;
             away += d * d;
@@ -634,7 +468,8 @@ static void test_memory_may_run_out(void **state)
 {
     (void)state;
     const int64_t keep[4] = {0, 2, 3, 5};
-    cut_model self = cut_first(network((conv_shape){WIDTH, 4, 3, 2, 1, 1, 1}, false), keep, 4);
+    cut_model self =
+        cut_first(network("Conv", (conv_shape){WIDTH, 4, 3, 2, 1, 1, 1}, false), keep, 4);
     int64_t before = memory.alive;
     memory.made = 0;
     expect(recover_all(&self));

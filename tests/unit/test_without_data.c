@@ -73,6 +73,50 @@ static void test_no_tolerance_merges_duplicates_only(void **state)
     coset_graph_free(ctx, graph);
 }
 
+/* x -> equal weights and biases -> slopes of PRelu, of which two are equal -> scales of which two are. */
+static coset_graph *model_of_scales(void)
+{
+    static const float weight[INPUTS * 4] = {1, 1, 1, 1, -2, -2, -2, -2, 3, 3, 3, 3};
+    static const float slope[4] = {0.1F, 0.2F, 0.2F, 0.2F}, scale[4] = {1, 1, 2, 1};
+    static const float second[4 * OUTPUTS] = {1, -1, 2, 1, -1, 3, 1, 1};
+    builder build = build_start(ctx, 13);
+    int32_t x = build_input(&build, "x", COSET_F32, "? 3");
+    int32_t w1 = build_constant(&build, "w1", COSET_F32, "3 4", weight);
+    int32_t w2 = build_constant(&build, "w2", COSET_F32, "4 2", second);
+    int32_t a = build_constant(&build, "a", COSET_F32, "4", slope);
+    int32_t s = build_constant(&build, "s", COSET_F32, "4", scale);
+    int32_t z = build_op(&build, "MatMul", x, w1, "z");
+    int32_t h = build_op(&build, "Mul", build_op(&build, "PRelu", z, a, "p"), s, "h");
+    build_output(&build, build_op(&build, "MatMul", h, w2, "y"));
+    build_finish(&build);
+    return build.graph;
+}
+
+/* Units are the same if everything that belongs to them is, not only their incoming weights. */
+static void test_units_differ_by_their_scales(void **state)
+{
+    (void)state;
+    static const char *const methods[] = {"merge", "select", "afde"};
+    coset_graph *graph = model_of_scales();
+    for (int m = 0; m < 3; m++) {
+        coset_compress_options options = COSET_COMPRESS_OPTIONS_INIT;
+        coset_graph *small = NULL;
+        coset_report *report = NULL;
+        options.method = methods[m];
+        options.rule = COSET_RULE_EPS;
+        options.value = 0;
+        OK(coset_compress(ctx, graph, NULL, &options, &small, &report));
+        double left = coset_report_number(report, "compressed.params", -1);
+        /* Units 1 and 3 are equal: without one of them 3 columns of weight, 2 scalars, 2 rows. */
+        double least = 3 * (INPUTS + 2 + OUTPUTS);
+        if (left < least || (strcmp(methods[m], "select") != 0 && left > least))
+            fail_msg("%s leaves %g parameters at tolerance 0", methods[m], left);
+        coset_report_free(ctx, report);
+        coset_graph_free(ctx, small);
+    }
+    coset_graph_free(ctx, graph);
+}
+
 /* The bytes of a model that a method makes at half the parameters. */
 static void *half(const coset_graph *graph, const char *method, size_t *size_out)
 {
@@ -186,6 +230,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_no_tolerance_merges_duplicates_only, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_units_differ_by_their_scales, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_afde_stands_in_for_auto, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_layer_masks_keep_no_more_than_their_share, set_up,
                                         tear_down),

@@ -168,26 +168,15 @@ done:
 static coset_status add_constants(vectors *self)
 {
     coset_status status = COSET_OK;
+    const coset_graph *graph = self->call->graph;
     const graph_groups *groups = self->call->groups;
     for (int32_t s = 0; s < self->group->n_slots; s++) {
         const group_slot *member = &self->group->slots[s];
-        const label_slot *slot = &groups->slots[member->slot];
-        const tensor *data = self->call->graph->values[slot->value].constant;
-        if (member->role != SLOT_ADD && member->role != SLOT_SCALE) continue;
-        double *out = NULL, scale = 1;
-        int64_t start = 0, inner = shape_product(&data->shape, slot->axis + 1, data->shape.rank);
-        int64_t outer = shape_product(&data->shape, 0, slot->axis), cells = outer * inner;
-        int32_t c = groups->contraction_of[member->slot];
-        if (c >= 0) scale = groups->contractions[c].bias_scale;
-        TRY(widen(self, member->repeats * cells, &out, &start));
-        for (int64_t u = 0; u < self->group->n; u++)
-            for (int64_t p = 0; p < member->repeats; p++)
-                for (int64_t e = 0; e < cells; e++)
-                    out[u * self->width + start + p * cells + e] =
-                        scale * tensor_value(data, (e / inner * slot->size +
-                                                    member->index[u * member->repeats + p]) *
-                                                           inner +
-                                                       e % inner);
+        int64_t entries = constant_entries(graph, groups, member), start = 0;
+        double *out = NULL;
+        if (entries == 0) continue;
+        TRY(widen(self, entries, &out, &start));
+        constant_rows(graph, groups, member, self->group->n, self->width, out + start);
     }
 done:
     return status;

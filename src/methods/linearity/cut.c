@@ -119,7 +119,7 @@ done:
 static int64_t units_leaving(const chooser *self, int64_t g, int64_t k)
 {
     int64_t n = self->call->groups->groups[g].n;
-    int64_t step = self->wanted->round_to > 1 ? self->wanted->round_to : 1;
+    int64_t step = self->wanted->steps != NULL ? self->wanted->steps[g] : 1;
     int64_t up = (k + step - 1) / step * step;
     return up < n ? n - up : 0;
 }
