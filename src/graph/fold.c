@@ -71,22 +71,6 @@ done:
     return status;
 }
 
-/* Takes marked nodes out; their results are constants by now. */
-static void remove_nodes(coset_ctx *ctx, coset_graph *graph, const bool *gone)
-{
-    int64_t kept = 0;
-    for (int64_t n = 0; n < graph->n_nodes; n++) {
-        const graph_node *node = &graph->nodes[n];
-        if (!gone[n]) {
-            graph->nodes[kept++] = *node;
-            continue;
-        }
-        graph->values[node->outputs[0]].producer = -1;
-        for (int32_t a = 0; a < node->n_attrs; a++) tensor_release(ctx, node->attrs[a].t);
-    }
-    graph->n_nodes = kept;
-}
-
 coset_status graph_fold(coset_ctx *ctx, const coset_graph *graph, coset_graph **folded_out)
 {
     coset_status status = COSET_OK;
@@ -115,7 +99,7 @@ coset_status graph_fold(coset_ctx *ctx, const coset_graph *graph, coset_graph **
         gone[n] = any = true;
     }
     if (!any) goto done;
-    remove_nodes(ctx, folded, gone);
+    TRY(graph_remove_nodes(ctx, folded, gone, folded->n_nodes));
     folded->changed = true;
     TRY(graph_check(ctx, folded));
     *folded_out = folded;

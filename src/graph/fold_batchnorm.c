@@ -186,7 +186,8 @@ static coset_status set_operand(folder *self, operand at, tensor *constant)
 {
     coset_graph *graph = self->graph;
     int32_t value = graph->nodes[at.node].inputs[at.input];
-    if (graph->values[value].n_consumers != 1 || graph->values[value].is_output) {
+    /* Nobody counts as a reader of what an earlier fold has put here. */
+    if (graph->values[value].n_consumers > 1 || graph->values[value].is_output) {
         coset_status status = graph_copy_constant(self->ctx, graph, at.node, at.input, &value);
         if (status != COSET_OK) return status;
     }
@@ -376,36 +377,6 @@ done:
     return status;
 }
 
-/* Takes nodes out that are marked, and Constant nodes that only they read. */
-static coset_status remove_folded(folder *self, int64_t n_old)
-{
-    coset_graph *graph = self->graph;
-    int32_t *readers = NULL;
-    coset_status status = ctx_alloc(self->ctx, graph->n_values, sizeof *readers, &readers);
-    if (status != COSET_OK) return status;
-    for (int64_t v = 0; v < graph->n_values; v++) readers[v] = graph->values[v].n_consumers;
-    for (int64_t n = 0; n < n_old; n++)
-        for (int32_t i = 0; self->gone[n] && i < graph->nodes[n].n_inputs; i++) {
-            const int32_t value = graph->nodes[n].inputs[i];
-            if (value < 0 || --readers[value] > 0 || graph->values[value].is_output) continue;
-            const int32_t producer = graph->values[value].producer;
-            if (producer >= 0 && producer < n_old && is_type(&graph->nodes[producer], "Constant"))
-                self->gone[producer] = true;
-        }
-    int64_t kept = 0;
-    for (int64_t n = 0; n < graph->n_nodes; n++) {
-        const graph_node *node = &graph->nodes[n];
-        if (n >= n_old || !self->gone[n]) {
-            graph->nodes[kept++] = *node;
-            continue;
-        }
-        for (int32_t a = 0; a < node->n_attrs; a++) tensor_release(self->ctx, node->attrs[a].t);
-    }
-    graph->n_nodes = kept;
-    ctx_free(self->ctx, readers);
-    return COSET_OK;
-}
-
 static bool has_norm(const coset_graph *graph)
 {
     for (int64_t n = 0; n < graph->n_nodes; n++)
@@ -435,7 +406,7 @@ coset_status graph_fold_batchnorm(coset_ctx *ctx, const coset_graph *graph,
         any = any || self.gone[n];
     }
     if (!any) goto done;
-    TRY(remove_folded(&self, n_old));
+    TRY(graph_remove_nodes(ctx, self.graph, self.gone, n_old));
     self.graph->changed = true;
     TRY(graph_check(ctx, self.graph));
     *folded_out = self.graph;

@@ -104,20 +104,6 @@ done:
     return status;
 }
 
-static void remove_nodes(coset_ctx *ctx, coset_graph *graph, const bool *gone, int64_t n_old)
-{
-    int64_t kept = 0;
-    for (int64_t n = 0; n < graph->n_nodes; n++) {
-        const graph_node *node = &graph->nodes[n];
-        if (n >= n_old || !gone[n]) {
-            graph->nodes[kept++] = *node;
-            continue;
-        }
-        for (int32_t a = 0; a < node->n_attrs; a++) tensor_release(ctx, node->attrs[a].t);
-    }
-    graph->n_nodes = kept;
-}
-
 static bool has_transpose(const coset_graph *graph)
 {
     for (int64_t n = 0; n < graph->n_nodes; n++)
@@ -146,7 +132,7 @@ coset_status graph_fold_shuffles(coset_ctx *ctx, const coset_graph *graph, coset
         any = true;
     }
     if (!any) goto done;
-    remove_nodes(ctx, folded, gone, n_old);
+    TRY(graph_remove_nodes(ctx, folded, gone, n_old));
     folded->changed = true;
     TRY(graph_check(ctx, folded));
     *folded_out = folded;

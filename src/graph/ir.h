@@ -150,6 +150,12 @@ COSET_MUST_USE coset_status graph_add_constant(coset_ctx *ctx, coset_graph *grap
 COSET_MUST_USE coset_status graph_insert_add(coset_ctx *ctx, coset_graph *graph, int32_t value,
                                              tensor *constant);
 
+/* Takes nodes [0, n_marked) that are marked out of a graph that has been checked and rewritten since, and
+ * Constant nodes that were read then and are read by nobody now. graph_check must follow.
+ *   gone  [n_marked]; NULL: no node is marked */
+COSET_MUST_USE coset_status graph_remove_nodes(coset_ctx *ctx, coset_graph *graph, const bool *gone,
+                                               int64_t n_marked);
+
 /* Validates and finishes a graph: unique names, every input defined, single producers, no cycle
  * (sorts nodes topologically, stable), operator arity and required attributes where the operator is
  * known (binds node->op), dims and element types of constants; fills producers and consumers. Nodes that

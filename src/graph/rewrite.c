@@ -79,3 +79,43 @@ coset_status graph_insert_add(coset_ctx *ctx, coset_graph *graph, int32_t value,
 done:
     return status;
 }
+
+/* read [n_values] is set for what a node reads. */
+static void mark_reads(const graph_node *node, bool *read)
+{
+    for (int32_t i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i] >= 0) read[node->inputs[i]] = true;
+    for (int32_t i = 0; i < node->n_captures; i++) read[node->captures[i]] = true;
+}
+
+/* True if nobody reads a constant any more that a node gives. */
+static bool is_left(const coset_graph *graph, const graph_node *node, const bool *read)
+{
+    if (strcmp(node->op_type, "Constant") != 0 || node->domain[0] != '\0') return false;
+    if (node->n_outputs != 1 || node->outputs[0] < 0) return false;
+    const graph_value *value = &graph->values[node->outputs[0]];
+    return value->n_consumers > 0 && !value->is_output && !read[node->outputs[0]];
+}
+
+coset_status graph_remove_nodes(coset_ctx *ctx, coset_graph *graph, const bool *gone,
+                                int64_t n_marked)
+{
+    bool *read = NULL;
+    int64_t kept = 0;
+    coset_status status = ctx_alloc(ctx, graph->n_values, sizeof *read, &read);
+    if (status != COSET_OK) return status;
+    for (int64_t n = 0; n < graph->n_nodes; n++)
+        if (gone == NULL || n >= n_marked || !gone[n]) mark_reads(&graph->nodes[n], read);
+    for (int64_t n = 0; n < graph->n_nodes; n++) {
+        const graph_node *node = &graph->nodes[n];
+        bool marked = gone != NULL && n < n_marked && gone[n];
+        if (!marked && !is_left(graph, node, read)) {
+            graph->nodes[kept++] = *node;
+            continue;
+        }
+        for (int32_t a = 0; a < node->n_attrs; a++) tensor_release(ctx, node->attrs[a].t);
+    }
+    graph->n_nodes = kept;
+    ctx_free(ctx, read);
+    return COSET_OK;
+}
