@@ -28,7 +28,7 @@ typedef struct unit_group {
     int64_t n;        /* units */
     int64_t *roots;   /* [n] label classes, ascending */
     int32_t n_slots;
-    group_slot *slots; /* ascending by label slot */
+    group_slot *slots;  /* ascending by label slot */
     const char *frozen; /* why it cannot be cut; NULL: it can */
     int32_t frozen_by;  /* node at fault, -1: none */
     unit_function function;
