@@ -103,6 +103,35 @@ done:
     return status;
 }
 
+/* Refits the result once more, with the ridge that was best, on the held-out rows as well: they have decided all that
+ * they had to. Only where there were too few rows to calibrate with as many as the options allow. */
+static coset_status refit_on_all(const job *base, outcome *best)
+{
+    coset_status status = COSET_OK;
+    coset_ctx *ctx = base->ctx;
+    const data_view *held = &base->held;
+    recovery_targets *targets = NULL;
+    coset_graph *refitted = NULL;
+    double start = report_clock();
+    int64_t rows = base->calib.samples + held->samples;
+    if (best->unfitted == NULL || held->index == base->calib.index ||
+        rows > base->options->calib_samples)
+        return COSET_OK;
+    data_view all = base->calib;
+    all.samples = rows; /* the held-out rows follow in the order of draws */
+    batch_source source = data_source(&all);
+    TRY(recovery_targets_new(ctx, base->graph, base->original.groups, &source, &all.sample,
+                             &targets));
+    TRY(reconstruct(ctx, outcome_plan(best), targets, best->unfitted, best->ridge, &refitted));
+    coset_graph_free(ctx, best->graph);
+    best->graph = refitted;
+    trial *last = &best->turns[best->n - 1].found;
+    trial_add_stage(last, "all rows", (double)NAN, start);
+done:
+    recovery_targets_free(ctx, targets);
+    return status;
+}
+
 /* ---- rules -------------------------------------------------------------------------------------- */
 
 /* How far the metric falls on held-out rows: with labels that of the metric, else rel_l2. */
@@ -146,35 +175,6 @@ static coset_status run_max_drop(runner *self, double limit, outcome *best)
     best->reached = false;
 done:
     outcome_free(base->ctx, &other);
-    return status;
-}
-
-/* Refits the result once more, with the ridge that was best, on the held-out rows as well: they have decided all that
- * they had to. Only where there were too few rows to calibrate with as many as the options allow. */
-static coset_status refit_on_all(const job *base, outcome *best)
-{
-    coset_status status = COSET_OK;
-    coset_ctx *ctx = base->ctx;
-    const data_view *held = &base->held;
-    recovery_targets *targets = NULL;
-    coset_graph *refitted = NULL;
-    double start = report_clock();
-    int64_t rows = base->calib.samples + held->samples;
-    if (best->unfitted == NULL || held->index == base->calib.index ||
-        rows > base->options->calib_samples)
-        return COSET_OK;
-    data_view all = base->calib;
-    all.samples = rows; /* the held-out rows follow in the order of draws */
-    batch_source source = data_source(&all);
-    TRY(recovery_targets_new(ctx, base->graph, base->original.groups, &source, &all.sample,
-                             &targets));
-    TRY(reconstruct(ctx, outcome_plan(best), targets, best->unfitted, best->ridge, &refitted));
-    coset_graph_free(ctx, best->graph);
-    best->graph = refitted;
-    trial *last = &best->turns[best->n - 1].found;
-    trial_add_stage(last, "all rows", (double)NAN, start);
-done:
-    recovery_targets_free(ctx, targets);
     return status;
 }
 
@@ -224,6 +224,7 @@ coset_status outcome_apply(job *base, coset_plan *plan, outcome *self)
         one->next = NULL;
         TRY(apply_one(base, one, self));
     }
+    TRY(refit_on_all(base, self));
 done:
     plan_free(base->ctx, plan);
     return status;

@@ -186,7 +186,8 @@ static coset_status set_operand(folder *self, operand at, tensor *constant)
 {
     coset_graph *graph = self->graph;
     int32_t value = graph->nodes[at.node].inputs[at.input];
-    if (graph->values[value].n_consumers != 1 || graph->values[value].is_output) {
+    /* Nobody counts as a reader of what an earlier fold has put here. */
+    if (graph->values[value].n_consumers > 1 || graph->values[value].is_output) {
         coset_status status = graph_copy_constant(self->ctx, graph, at.node, at.input, &value);
         if (status != COSET_OK) return status;
     }

@@ -431,9 +431,15 @@ void groups_free(coset_ctx *ctx, graph_groups *self)
 
 const group_slot *group_slot_in(const unit_group *self, int32_t slot)
 {
-    for (int32_t s = 0; s < self->n_slots; s++)
-        if (self->slots[s].slot == slot) return &self->slots[s];
-    return NULL;
+    int32_t low = 0, high = self->n_slots;
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        if (self->slots[middle].slot < slot)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < self->n_slots && self->slots[low].slot == slot ? &self->slots[low] : NULL;
 }
 
 int32_t groups_at(const graph_groups *self, int32_t slot, int64_t i, int64_t *unit_out)

@@ -28,7 +28,7 @@ typedef struct unit_group {
     int64_t n;        /* units */
     int64_t *roots;   /* [n] label classes, ascending */
     int32_t n_slots;
-    group_slot *slots;
+    group_slot *slots;  /* ascending by label slot */
     const char *frozen; /* why it cannot be cut; NULL: it can */
     int32_t frozen_by;  /* node at fault, -1: none */
     unit_function function;
@@ -81,7 +81,7 @@ COSET_MUST_USE coset_status groups_find(coset_ctx *ctx, const coset_graph *graph
                                         const graph_facts *facts, graph_groups **groups_out);
 void groups_free(coset_ctx *ctx, graph_groups *self);
 
-/* How a group takes part in a label slot; NULL: it does not. */
+/* How a group takes part in a label slot; NULL: it does not. Cost: log. */
 const group_slot *group_slot_in(const unit_group *self, int32_t slot);
 
 /* Group of index i of a slot and the unit in it; -1 if the index belongs to no group. */

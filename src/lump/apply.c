@@ -313,6 +313,7 @@ coset_status plan_apply(coset_ctx *ctx, const coset_graph *graph, const graph_fa
     for (int64_t c = 0; c < groups->n_contractions; c++)
         if (self.shifts[c] != NULL && groups->contractions[c].bias < 0) TRY(add_bias(&self, c));
     TRY(apply_masks(&self));
+    TRY(graph_remove_nodes(ctx, self.out, NULL, 0));
     TRY(graph_check(ctx, self.out));
     *graph_out = self.out;
     self.out = NULL;

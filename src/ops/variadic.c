@@ -7,14 +7,17 @@ coset_status variadic_infer(op_infer *call, unsigned takes)
 {
     coset_status status = COSET_OK;
     fact *out = &call->out[0];
+    int typed = 0; /* an input whose type is known, if there is one */
     for (int i = 0; i < call->at.n_in; i++) {
         if (call->at.node->inputs[i] < 0) {
             status = node_fail(call->at.ctx, call->at.node, COSET_EFORMAT, "input %d is absent", i);
             goto done;
         }
         TRY(infer_takes(call, i, takes));
-        for (int k = 0; k < i; k++) TRY(infer_same_type(call, k, i));
-        if (out->dtype == COSET_UNDEFINED) out->dtype = call->in[i].dtype;
+        TRY(infer_same_type(call, typed, i));
+        if (out->dtype != COSET_UNDEFINED) continue;
+        out->dtype = call->in[i].dtype;
+        typed = i;
     }
     TRY(shape_broadcast_all(call, &out->shape));
 done:

@@ -320,6 +320,24 @@ static void constant_nodes(void **state)
     check_folds(self, node(self, "BatchNormalization", inputs, 5, NULL), 0, 2);
 }
 
+/* A chain is folded in place: what one step has added, the next one replaces. */
+static void chains_add_one_bias(void **state)
+{
+    (void)state;
+    enum { NORMS = 40 };
+    fixture *self = start(NULL, 17, "2 3 5 4");
+    int32_t y = layer(self, "Conv", self->x, "4 3 1 1", "", NULL);
+    coset_graph *folded = NULL;
+    for (int k = 0; k < NORMS; k++) y = norm(self, y, "4");
+    build_output(&self->build, y);
+    const coset_graph *graph = build_finish(&self->build);
+    assert_int_equal(graph_fold_batchnorm(self->ctx, graph, &folded), COSET_OK);
+    assert_int_equal(folded->n_nodes, 1);
+    assert_int_equal(folded->n_values, graph->n_values + 1);
+    coset_graph_free(self->ctx, folded);
+    stop(self);
+}
+
 /* The constants are those of the formula in f64, rounded once. */
 static void constants_are_exact(void **state)
 {
@@ -501,6 +519,7 @@ int main(void)
         cmocka_unit_test(chains),
         cmocka_unit_test(shared_constants),
         cmocka_unit_test(constant_nodes),
+        cmocka_unit_test(chains_add_one_bias),
         cmocka_unit_test(constants_are_exact),
         cmocka_unit_test(others_read_the_input),
         cmocka_unit_test(no_layer_in_front),

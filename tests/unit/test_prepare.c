@@ -147,11 +147,81 @@ static void open_sizes_are_assumed(void **state)
     }
 }
 
+/* ---- constants of nodes ------------------------------------------------------------------------------ */
+
+enum { UNITS = 6 };
+
+static int32_t stored(builder *b, const char *name, const char *dims, uint64_t seed)
+{
+    float *values = NULL;
+    tensor *data = NULL;
+    const shape of = build_shape(dims);
+    const int64_t n = shape_product(&of, 0, of.rank);
+    rng random = rng_seed(seed, 1);
+    int32_t value = build_value(b, name);
+    study_expect(ctx, ctx_alloc(ctx, n, sizeof *values, &values));
+    for (int64_t i = 0; i < n; i++) values[i] = (float)rng_normal(&random);
+    study_expect(ctx, tensor_new(ctx, COSET_F32, &of, values, (size_t)n * sizeof *values, &data));
+    const graph_attr attr = {.name = "value", .kind = ATTR_TENSOR, .t = data};
+    const int32_t node = build_node_n(b, "", "Constant", NULL, 0, &value, 1);
+    study_expect(ctx, graph_add_attr(ctx, b->graph, node, &attr));
+    graph_set_constant(ctx, b->graph, value, data);
+    tensor_release(ctx, data);
+    return value;
+}
+
+static int64_t count_type(const coset_graph *graph, const char *type)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < graph->n_nodes; i++) n += strcmp(graph->nodes[i].op_type, type) == 0;
+    return n;
+}
+
+/* Weights in Constant nodes: one behind an Identity, one that two layers of different width share with the
+ * transposed one. What was folded or cut leaves no old weight in the model. */
+static void constants_that_nobody_reads_go(void **state)
+{
+    (void)state;
+    builder b = build_start(ctx, 13);
+    coset_graph *prepared = NULL, *small = NULL;
+    coset_plan *plan = NULL;
+    const int32_t x = build_input(&b, "x", COSET_F32, "2 4");
+    const int32_t w = build_op(&b, "Identity", stored(&b, "a", "4 6", 1), -1, "w");
+    const int32_t shared = stored(&b, "b", "6 6", 2);
+    int32_t h = build_op(&b, "Relu", build_op(&b, "MatMul", x, w, "m"), -1, "h");
+    h = build_op(&b, "Relu", build_op(&b, "MatMul", h, shared, "n"), -1, "k");
+    const int32_t inputs[2] = {h, shared};
+    const int32_t z = build_value(&b, "z");
+    build_node_n(&b, "", "Gemm", inputs, 2, &z, 1);
+    build_int_attr(&b, (int32_t)b.graph->n_nodes - 1, "transB", 1);
+    const int32_t last = stored(&b, "c", "6 2", 3);
+    build_output(&b, build_op(&b, "MatMul", build_op(&b, "Tanh", z, -1, "t"), last, "y"));
+    build_finish(&b);
+    study_expect(ctx, graph_prepare(ctx, b.graph, &prepared));
+    assert_int_equal(count_type(prepared, "Identity"), 0);
+    assert_int_equal(count_type(prepared, "Constant"), 2);
+    studied self = study(ctx, prepared);
+    study_expect(ctx, plan_new(ctx, prepared, self.groups, &plan));
+    for (int64_t g = 0; g < self.groups->n; g++)
+        if (self.groups->groups[g].frozen == NULL) {
+            const int64_t keep[2] = {0, 3};
+            study_expect(ctx, lumping_select(ctx, UNITS, keep, 2, &plan->groups[g].map));
+        }
+    study_expect(ctx, plan_apply(ctx, prepared, self.facts, self.groups, plan, &small));
+    assert_int_equal(count_type(small, "Constant"), 1); /* c: the shared one has become two */
+    plan_free(ctx, plan);
+    study_end(&self);
+    coset_graph_free(ctx, small);
+    coset_graph_free(ctx, prepared);
+    coset_graph_free(ctx, b.graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(shuffles_become_selections, start, end),
         cmocka_unit_test_setup_teardown(open_sizes_are_assumed, start, end),
+        cmocka_unit_test_setup_teardown(constants_that_nobody_reads_go, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

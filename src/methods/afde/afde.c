@@ -36,29 +36,47 @@ static void configure(method_call *call)
     call->sweep = call->values[EQUIVALENCE] == (double)FORWARD ? SWEEP_BACKWARD : SWEEP_FORWARD;
 }
 
-/* The compared vectors of one group, built column block by column block: (n, width). */
+/* The compared vectors of one group, built column block by column block: (n, width) in rows of `stride`. */
 typedef struct vectors {
     const method_call *call;
     const coset_plan *so_far;
     const unit_group *group;
-    int64_t width;
+    int64_t width, stride;
     double *values;
 } vectors;
 
+static void move_rows(const double *from, int64_t stride, int64_t n, int64_t width, double *to,
+                      int64_t new_stride)
+{
+    for (int64_t u = 0; u < n && width > 0; u++)
+        memmove(to + u * new_stride, from + u * stride, (size_t)width * sizeof *to);
+}
+
+/* Room for columns from *from_out on, zeroed. */
 static coset_status widen(vectors *self, int64_t extra, double **fresh_out, int64_t *from_out)
 {
     int64_t n = self->group->n, width = self->width + extra;
     double *wider = NULL;
-    coset_status status = ctx_alloc(self->call->ctx, n * width, sizeof *wider, &wider);
-    if (status != COSET_OK) return status;
-    for (int64_t u = 0; u < n && self->width > 0; u++)
-        memcpy(wider + u * width, self->values + u * self->width,
-               (size_t)self->width * sizeof *wider);
-    ctx_free(self->call->ctx, self->values);
+    if (width > self->stride) {
+        int64_t stride = self->stride > 0 && 2 * self->stride > width ? 2 * self->stride : width;
+        coset_status status = ctx_alloc(self->call->ctx, n * stride, sizeof *wider, &wider);
+        if (status != COSET_OK) return status;
+        move_rows(self->values, self->stride, n, self->width, wider, stride);
+        ctx_free(self->call->ctx, self->values);
+        self->values = wider;
+        self->stride = stride;
+    }
     *from_out = self->width;
-    self->values = *fresh_out = wider;
+    *fresh_out = self->values;
     self->width = width;
     return COSET_OK;
+}
+
+/* Rows one after the other. */
+static void close_up(vectors *self)
+{
+    move_rows(self->values, self->stride, self->group->n, self->width, self->values, self->width);
+    self->stride = self->width;
 }
 
 /* Where index i of a slot goes once the groups visited before are lumped: blocks share a place. */
@@ -120,7 +138,7 @@ static coset_status add_incoming(vectors *self, const contraction *from, const g
         for (int64_t r = 0; r < rows_now; r++) {
             int64_t cell = owner[from_row + r];
             if (cell < 0) continue;
-            double *to = out + cell / member->repeats * self->width + start +
+            double *to = out + cell / member->repeats * self->stride + start +
                          cell % member->repeats * columns;
             for (int64_t i = 0; i < view.n_in; i++)
                 for (int64_t t = 0; t < view.n_taps; t++)
@@ -154,7 +172,7 @@ static coset_status add_outgoing(vectors *self, const contraction *to_layer,
         for (int64_t r = 0; r < rows_now; r++)
             for (int64_t c = 0; c < self->group->n * member->repeats; c++)
                 for (int64_t t = 0; t < view.n_taps; t++)
-                    out[c / member->repeats * self->width + start + c % member->repeats * columns +
+                    out[c / member->repeats * self->stride + start + c % member->repeats * columns +
                         place[from_row + r] * view.n_taps + t] +=
                         rows[r * row_size + member->index[c] * view.n_taps + t];
     }
@@ -176,7 +194,7 @@ static coset_status add_constants(vectors *self)
         double *out = NULL;
         if (entries == 0) continue;
         TRY(widen(self, entries, &out, &start));
-        constant_rows(graph, groups, member, self->group->n, self->width, out + start);
+        constant_rows(graph, groups, member, self->group->n, self->stride, out + start);
     }
 done:
     return status;
@@ -194,6 +212,7 @@ static coset_status build_vectors(vectors *self, bool forward)
         TRY(forward ? add_outgoing(self, at, member) : add_incoming(self, at, member));
     }
     if (!forward) TRY(add_constants(self));
+    close_up(self);
     /* -0 and 0 are the same weight. */
     for (int64_t i = 0; i < self->group->n * self->width; i++) self->values[i] += 0.0;
 done:
