@@ -366,6 +366,17 @@ static bool follow(const finder *self, const bool *contracts, int32_t value, boo
     return true;
 }
 
+/* True if one contraction makes a group, and nothing is added to it but that one's bias. */
+static bool is_made_at_once(const unit_group *group, bool biased)
+{
+    int producers = 0, additions = 0;
+    for (int32_t s = 0; s < group->n_slots && producers < 2 && additions < 2; s++) {
+        producers += group->slots[s].role == SLOT_PRODUCER;
+        additions += group->slots[s].role == SLOT_ADD;
+    }
+    return producers == 1 && additions <= (biased ? 1 : 0);
+}
+
 static coset_status find_functions(finder *self)
 {
     coset_status status = COSET_OK;
@@ -378,12 +389,7 @@ static coset_status find_functions(finder *self)
         int32_t g = out->group_of[out->slots[at->out_slot].ids[0]];
         if (g < 0) continue;
         unit_group *group = &out->groups[g];
-        int producers = 0, additions = 0;
-        for (int32_t s = 0; s < group->n_slots; s++) {
-            producers += group->slots[s].role == SLOT_PRODUCER;
-            additions += group->slots[s].role == SLOT_ADD;
-        }
-        if (producers != 1 || additions > 1 || (additions == 1 && at->bias < 0)) continue;
+        if (!is_made_at_once(group, at->bias >= 0)) continue;
         unit_group found = {.function = UNIT_IDENTITY};
         int visits = 0;
         if (!follow(self, contracts, at->result, true, &found, 0, &visits)) continue;

@@ -166,17 +166,16 @@ static bool same_slot(const graph_groups *groups, int32_t a, int32_t b)
            memcmp(sa->ids, sb->ids, (size_t)sa->size * sizeof *sa->ids) == 0;
 }
 
-/* True if somebody reads a constant as it is: its uncut form stays in the model beside cut ones. */
+/* True if somebody reads a constant as it is: its uncut form stays in the model beside cut ones. Readers and
+ * slots are both in the order of the nodes. */
 static bool read_whole(const coset_graph *graph, const graph_groups *groups, const int32_t *slots,
                        int64_t n)
 {
     const graph_value *value = &graph->values[groups->slots[slots[0]].value];
     if (value->is_output) return true;
-    for (int32_t c = 0; c < value->n_consumers; c++) {
-        bool cut = false;
-        for (int64_t i = 0; i < n; i++)
-            cut = cut || groups->slots[slots[i]].node == value->consumers[c];
-        if (!cut) return true;
+    for (int64_t c = 0, i = 0; c < value->n_consumers; c++) {
+        while (i < n && groups->slots[slots[i]].node < value->consumers[c]) i++;
+        if (i == n || groups->slots[slots[i]].node != value->consumers[c]) return true;
     }
     return false;
 }

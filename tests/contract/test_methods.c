@@ -294,6 +294,28 @@ static void copies_merge_at_eps_0(void **state)
     on_networks(PLANT_COPY, check_copies);
 }
 
+/* Whatever merges at eps 0, the outputs are those of the original. (What is selected needs its lift.) */
+static void check_constants(const subject *on, const coset_method *method, const method_call *call,
+                            const char *label)
+{
+    bool reached = false, mixed = strcmp(method->name, "auto") == 0 && call->variant == 0;
+    if (!finds_copies(method, call) || mixed) return;
+    search *found = search_of(on, method, call, NULL);
+    coset_plan *plan = empty_plan(on);
+    study_expect(ctx, search_cut(found, COSET_RULE_EPS, 0, 0, plan, &reached));
+    double worst = difference_after(on, plan);
+    if (worst > SAME) fail_msg("%s: outputs differ by %g", label, worst);
+    plan_free(ctx, plan);
+    search_free(ctx, found);
+}
+
+/* Units that do not vary could be rebuilt from any other one; a mean of their weights does not do it. */
+static void constants_are_no_copies_of_others(void **state)
+{
+    (void)state;
+    on_networks(PLANT_CONSTANT, check_constants);
+}
+
 static void symmetric_units_merge_at_eps_0(void **state)
 {
     (void)state;
@@ -439,6 +461,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(budgets_of_sweeps_are_used, start, end),
         cmocka_unit_test_setup_teardown(a_smaller_eps_never_gives_a_smaller_model, start, end),
         cmocka_unit_test_setup_teardown(copies_merge_at_eps_0, start, end),
+        cmocka_unit_test_setup_teardown(constants_are_no_copies_of_others, start, end),
         cmocka_unit_test_setup_teardown(symmetric_units_merge_at_eps_0, start, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,7 +64,13 @@ static inline int end(void **state)
 
 /* ---- networks ---------------------------------------------------------------------------------------- */
 
-typedef enum plant { PLANT_NONE, PLANT_COPY, PLANT_SCALED, PLANT_MIRRORED } plant;
+typedef enum plant {
+    PLANT_NONE,
+    PLANT_COPY,
+    PLANT_SCALED,
+    PLANT_MIRRORED,
+    PLANT_CONSTANT /* units that do not look at their inputs; none is like another */
+} plant;
 
 /* Unit `to` of the layer becomes unit `from`, times a factor. w is (in, n). */
 static inline void plant_unit(float *w, float *b, int64_t in, int64_t n, int64_t to, int64_t from,
@@ -90,7 +96,10 @@ static inline int32_t subject_layer(builder *b, rng *random, int32_t x, int64_t 
     char text[32], dims[32];
     for (int64_t i = 0; i < in * n; i++) w[i] = (float)(rng_normal(random) / sqrt((double)in));
     for (int64_t i = 0; i < n; i++) bias[i] = (float)(0.5 * rng_normal(random));
-    if (kind != PLANT_NONE && n != OUTPUTS) {
+    if (kind == PLANT_CONSTANT && n != OUTPUTS)
+        for (int unit = 3; unit <= 7; unit += 4)
+            for (int64_t i = 0; i < in; i++) w[i * n + unit] = 0;
+    if (kind != PLANT_NONE && kind != PLANT_CONSTANT && n != OUTPUTS) {
         plant_unit(w, bias, in, n, 3, 0, factor_of(kind, 0));
         plant_unit(w, bias, in, n, 7, 0, factor_of(kind, 1));
         plant_unit(w, bias, in, n, 2, 1, factor_of(kind, 2));

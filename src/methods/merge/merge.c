@@ -21,6 +21,9 @@ static const method_param params[] = {
 /* Masses below this share of the largest would make Ward's criterion degenerate. */
 #define LEAST_MASS 1e-9
 
+/* Of a step that joins other units than duplicates: --eps 0 stops in front of it. */
+#define LEAST_HEIGHT 1e-12
+
 /* Sums over sites of E h h^T (about zero, since a block shares one bias) and of M. */
 static coset_status pool_sites(coset_ctx *ctx, const group_sites *sites, double **gram_out,
                                double **mass_out)
@@ -135,10 +138,11 @@ coset_status merge_path(const method_call *call, int64_t g, bool canonical, path
     if (call->stats == NULL) estimate_without_lift(made);
     made->mass = mass;
     mass = NULL;
-    /* Duplicates are found exactly by their distance; e^2 of other steps is an estimate. */
+    /* Duplicates are found exactly by their distance; e^2 of other steps is an estimate, which is 0 for
+     * units that do not vary: a mean of weights is not the mean of what they give. */
     path_heights_from_tree(made, 0);
     for (int64_t k = 1; k < n; k++)
-        made->height[k] = made->height[k] > 0 ? sqrt(made->error[k]) : 0;
+        made->height[k] = made->height[k] > 0 ? fmax(sqrt(made->error[k]), LEAST_HEIGHT) : 0;
     path_smooth(made);
     *path_out = made;
     made = NULL;
