@@ -298,8 +298,9 @@ static void copies_merge_at_eps_0(void **state)
 static void check_constants(const subject *on, const coset_method *method, const method_call *call,
                             const char *label)
 {
-    bool reached = false, mixed = strcmp(method->name, "auto") == 0 && call->variant == 0;
-    if (!finds_copies(method, call) || mixed) return;
+    const char *variant = method->variants != NULL ? method->variants[call->variant] : "merge";
+    bool reached = false;
+    if (!finds_copies(method, call) || strcmp(variant, "merge") != 0) return;
     search *found = search_of(on, method, call, NULL);
     coset_plan *plan = empty_plan(on);
     study_expect(ctx, search_cut(found, COSET_RULE_EPS, 0, 0, plan, &reached));
